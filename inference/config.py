@@ -1,0 +1,20 @@
+"""How an engine is set up. Frozen: a change means a new engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+
+class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
+    model_path: Path | None = None
+    """A GGUF file; None is the built-in model."""
+    n_ctx: int | None = None
+    """Tokens one request may use; None lets the model and the free memory decide."""
+    n_threads: int | None = None
+    """None lets `inference.hardware` decide."""
+    n_gpu_layers: int | None = None
+    """Layers to offload; None offloads all of them where the runtime has a GPU."""
+    use_prefix_cache: bool = True
+    """False evaluates every prompt from its start; for tests and comparisons."""

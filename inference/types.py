@@ -1,0 +1,156 @@
+"""What callers exchange with the engine: requests, chunks, results, descriptions. No behaviour."""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum
+
+import msgspec
+
+
+class Priority(IntEnum):
+    """Who goes first. A lower number preempts a higher one at a token or chunk boundary."""
+
+    INLINE = 0
+    ACTION = 1
+    CHAT = 2
+    WARMUP = 3
+
+
+class EngineState(StrEnum):
+    """`stopped → loading → ready | failed`, then `closed`."""
+
+    STOPPED = "stopped"
+    LOADING = "loading"
+    READY = "ready"
+    FAILED = "failed"
+    CLOSED = "closed"
+
+
+class FinishReason(StrEnum):
+    STOP = "stop"
+    """An end-of-generation token or a stop string."""
+    LENGTH = "length"
+    """`max_tokens`, or the context is full."""
+    CANCELLED = "cancelled"
+
+
+class SamplingParams(msgspec.Struct, frozen=True, kw_only=True):
+    """How tokens are chosen. The defaults are greedy and deterministic."""
+
+    max_tokens: int = 64
+    temperature: float = 0.0
+    """0 is greedy; the other fields but `max_tokens` and `stop` then change nothing."""
+    top_k: int = 40
+    """0 keeps all tokens."""
+    top_p: float = 0.95
+    min_p: float = 0.0
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+    """Generation ends before the first of these; the string itself is not part of the text."""
+
+
+class FimPrompt(msgspec.Struct, frozen=True, kw_only=True):
+    """Fill in the middle: the text around a cursor. The engine chooses window, order and tokens."""
+
+    prefix: str
+    """Text before the cursor, newest last; as much as the caller has, the engine cuts it to budget."""
+    suffix: str
+    """Text after the cursor."""
+    path: str = ""
+    """The file's path inside its project, for models trained with file names; may be empty."""
+
+
+class TextPrompt(msgspec.Struct, frozen=True, kw_only=True):
+    """Plain text to continue. Control tokens in it stay text."""
+
+    text: str
+
+
+class TokenPrompt(msgspec.Struct, frozen=True, kw_only=True):
+    """Token ids as they are; for benchmarks and tests."""
+
+    tokens: tuple[int, ...]
+
+
+Prompt = FimPrompt | TextPrompt | TokenPrompt
+
+
+class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
+    prompt: Prompt
+    sampling: SamplingParams = SamplingParams()
+    priority: Priority = Priority.INLINE
+    sequence_hint: str = ""
+    """Requests with the same hint (a document's uri, a conversation's id) tend to share a prefix.
+    It only guides which cached sequence is kept; any cached prefix may be reused."""
+
+
+class Chunk(msgspec.Struct, frozen=True):
+    """A piece of streamed output. `len(token_ids) == len(logprobs)`; `text` may be empty or hold
+    the text of several tokens, as bytes of a character can be split over tokens."""
+
+    text: str
+    token_ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    """Natural logarithm of each chosen token's probability, at temperature 1, before any filter."""
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request cost.
+
+    `n_prompt_tokens = n_reused_tokens + n_evaluated_tokens` once prefill has finished.
+    """
+
+    n_prompt_tokens: int = 0
+    n_reused_tokens: int = 0
+    n_evaluated_tokens: int = 0
+    n_drafted_tokens: int = 0
+    n_accepted_tokens: int = 0
+    n_decoded_tokens: int = 0
+    """Tokens generated, the end-of-generation token included."""
+    queue_ms: float = 0.0
+    """From submit to the first work done."""
+    prefill_ms: float = 0.0
+    first_text_ms: float | None = None
+    """From submit to the first text handed out; None if there was none."""
+    total_ms: float = 0.0
+
+
+class GenerationResult(msgspec.Struct, frozen=True, kw_only=True):
+    text: str
+    token_ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    finish_reason: FinishReason
+    usage: Usage
+
+    @property
+    def mean_logprob(self) -> float | None:
+        """Mean log-probability of the chosen tokens; None where there are none."""
+        return sum(self.logprobs) / len(self.logprobs) if self.logprobs else None
+
+
+class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A loaded model, described for people and for `sotto/status`."""
+
+    name: str
+    path: str
+    arch: str
+    n_params: int
+    quantization: str
+    n_ctx: int
+    """Tokens one request may use, prompt and answer together."""
+    size_bytes: int
+    is_builtin: bool
+    supports_fim: bool
+    min_mean_logprob: float
+    """Default of the confidence gate for this model's family."""
+
+
+class EngineStatus(msgspec.Struct, frozen=True, kw_only=True):
+    state: EngineState
+    model: ModelInfo | None = None
+    backend: str = ""
+    n_threads: int = 0
+    load_progress: float | None = None
+    """0 to 1 while loading."""
+    error: str | None = None
+    """Why the state is `failed`: one sentence for a person, with what to do."""

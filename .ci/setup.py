@@ -1,4 +1,4 @@
-"""Make `.venv` in the project's root with everything installed; the standard library is all it needs.
+"""Make `.venv` in the project's root with everything installed; from the standard library alone.
 
     python3 .ci/setup.py [--force-build]
 
@@ -19,7 +19,6 @@ import shutil
 import subprocess
 import sys
 import time
-import tomllib
 import venv
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,7 +34,9 @@ CMAKE_ARGS = os.environ.get("SOTTO_CMAKE_ARGS", "-DLLAVA_BUILD=OFF")
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Make .venv with everything Sotto needs.")
-    parser.add_argument("--force-build", action="store_true", help="build the runtime again, cached or not")
+    parser.add_argument(
+        "--force-build", action="store_true", help="build the runtime again, cached or not"
+    )
     arguments = parser.parse_args()
     try:
         set_up(arguments.force_build)
@@ -50,19 +51,39 @@ class SetupError(Exception):
 
 
 def set_up(force_build: bool) -> None:
-    if sys.version_info < (3, 11):
-        raise SetupError(f"Python 3.11 or newer is needed, this is {platform.python_version()}; try `make PYTHON=python3.12 …`")
+    if sys.version_info < (3, 11):  # noqa: UP036 - it may be started with any Python
+        raise SetupError(
+            f"Python 3.11 or newer is needed, this is {platform.python_version()}; "
+            "try `make PYTHON=python3.12 …`"
+        )
     started = time.monotonic()
     if not PYTHON.exists():
         say("making .venv")
         venv.create(VENV, with_pip=True, symlinks=os.name != "nt")
     if not uv_is_current():
         say(f"installing uv {UV_VERSION} into .venv")
-        run([PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"uv=={UV_VERSION}"])
+        run(
+            [
+                PYTHON,
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                f"uv=={UV_VERSION}",
+            ]
+        )
     uv = BIN / "uv"
-    environment = os.environ | {"UV_PROJECT_ENVIRONMENT": str(VENV), "VIRTUAL_ENV": str(VENV), "UV_NO_PROGRESS": "1"}
+    environment = os.environ | {
+        "UV_PROJECT_ENVIRONMENT": str(VENV),
+        "VIRTUAL_ENV": str(VENV),
+        "UV_NO_PROGRESS": "1",
+    }
     say("installing packages from uv.lock")
-    run([uv, "sync", "--frozen", "--inexact", "--quiet", "--no-install-package", RUNTIME], environment)
+    run(
+        [uv, "sync", "--frozen", "--inexact", "--quiet", "--no-install-package", RUNTIME],
+        environment,
+    )
     wheel = runtime_wheel(force_build)
     if not runtime_is_installed(wheel):
         say(f"installing {wheel.name}")
@@ -75,7 +96,11 @@ def set_up(force_build: bool) -> None:
 def runtime_wheel(force_build: bool) -> Path:
     """The wheel of the runtime for this CPU, from the cache or built now."""
     version, digest = locked_runtime()
-    key = hashlib.sha256("\n".join([digest, CMAKE_ARGS, platform.system(), platform.machine(), cpu_features()]).encode()).hexdigest()
+    key = hashlib.sha256(
+        "\n".join(
+            [digest, CMAKE_ARGS, platform.system(), platform.machine(), cpu_features()]
+        ).encode()
+    ).hexdigest()
     folder = cache_folder() / "wheels" / f"{version}-{key[:16]}"
     with locked(folder):
         wheels = sorted(folder.glob("*.whl"))
@@ -87,7 +112,10 @@ def runtime_wheel(force_build: bool) -> Path:
 
 def build(version: str, digest: str, folder: Path) -> None:
     if not any(shutil.which(name) for name in ("c++", "g++", "clang++", "cl")):
-        raise SetupError("a C++ compiler is needed (Debian: `apt-get install g++`, macOS: `xcode-select --install`)")
+        raise SetupError(
+            "a C++ compiler is needed "
+            "(Debian: `apt-get install g++`, macOS: `xcode-select --install`)"
+        )
     say(f"building {RUNTIME} {version} for this CPU; once, about seven minutes on two cores")
     scratch = folder / "build"
     shutil.rmtree(scratch, ignore_errors=True)
@@ -95,13 +123,31 @@ def build(version: str, digest: str, folder: Path) -> None:
     requirement = scratch / "requirements.txt"
     requirement.write_text(f"{RUNTIME}=={version} --hash=sha256:{digest}\n")
     log = folder / "build.log"
-    command = [PYTHON, "-m", "pip", "wheel", "-v", "--no-deps", "--disable-pip-version-check", "--require-hashes",
-               "--no-binary", RUNTIME, "-w", scratch, "-r", requirement]
+    command = [
+        PYTHON,
+        "-m",
+        "pip",
+        "wheel",
+        "-v",
+        "--no-deps",
+        "--disable-pip-version-check",
+        "--require-hashes",
+        "--no-binary",
+        RUNTIME,
+        "-w",
+        scratch,
+        "-r",
+        requirement,
+    ]
     started = time.monotonic()
     with log.open("w") as record:
         process = subprocess.Popen(
-            [str(part) for part in command], env=os.environ | {"CMAKE_ARGS": CMAKE_ARGS},
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+            [str(part) for part in command],
+            env=os.environ | {"CMAKE_ARGS": CMAKE_ARGS},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
         )
         assert process.stdout is not None
         for line in process.stdout:
@@ -131,6 +177,8 @@ def show_progress(line: str, started: float) -> None:
 
 def locked_runtime() -> tuple[str, str]:
     """Version and sha256 of the runtime's source package in `uv.lock`."""
+    import tomllib  # newer than the Python that may have started this
+
     lock = tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))
     package = next(package for package in lock["package"] if package["name"] == RUNTIME)
     return package["version"], package["sdist"]["hash"].removeprefix("sha256:")
@@ -160,7 +208,7 @@ def locked(folder: Path) -> Iterator[None]:
     if os.name == "nt":
         yield
         return
-    import fcntl  # noqa: PLC0415 - POSIX only
+    import fcntl
 
     with (folder / ".lock").open("w") as handle:
         try:
@@ -173,13 +221,18 @@ def locked(folder: Path) -> Iterator[None]:
 
 def runtime_is_installed(wheel: Path) -> bool:
     mark = VENV / ".runtime"
-    installed = any(VENV.glob("lib/python*/site-packages/llama_cpp/__init__.py")) or (VENV / "Lib/site-packages/llama_cpp").exists()
+    installed = (
+        any(VENV.glob("lib/python*/site-packages/llama_cpp/__init__.py"))
+        or (VENV / "Lib/site-packages/llama_cpp").exists()
+    )
     return installed and mark.exists() and mark.read_text() == wheel.parent.name
 
 
 def uv_is_current() -> bool:
     try:
-        output = subprocess.run([BIN / "uv", "--version"], capture_output=True, text=True, check=True).stdout
+        output = subprocess.run(
+            [BIN / "uv", "--version"], capture_output=True, text=True, check=True
+        ).stdout
     except (OSError, subprocess.CalledProcessError):
         return False
     return UV_VERSION in output.split()

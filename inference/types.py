@@ -53,7 +53,7 @@ class FimPrompt(msgspec.Struct, frozen=True, kw_only=True):
     """Fill in the middle: the text around a cursor. The engine chooses window, order and tokens."""
 
     prefix: str
-    """Text before the cursor, newest last; as much as the caller has, the engine cuts it to budget."""
+    """Text before the cursor, as much as the caller has: the engine cuts it to budget."""
     suffix: str
     """Text after the cursor."""
     path: str = ""

@@ -1,0 +1,1 @@
+"""Sotto's language server: knows the protocol, never touches a model (`inference` does)."""

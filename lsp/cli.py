@@ -1,0 +1,122 @@
+"""The command `sotto`. Nothing heavy is imported before a subcommand is chosen."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status: 0 done, 1 failed, 2 wrong arguments."""
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        parser.print_help(sys.stderr)
+        return 2
+    return options.run(options)
+
+
+def sotto_version() -> str:
+    try:
+        return version("sotto")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sotto",
+        description="An offline pair programmer: a local code model inside a language server.",
+        epilog="Nothing leaves this machine. Editors start `sotto serve`; try `sotto doctor`.",
+    )
+    parser.add_argument("--version", action="version", version=f"sotto {sotto_version()}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+
+    serve = commands.add_parser(
+        "serve",
+        help="run the language server over stdio (editors do this)",
+        description="Run the language server over stdin and stdout.",
+    )
+    add_model_argument(serve)
+    serve.add_argument(
+        "--stdio",
+        action="store_true",
+        help="accepted for editors that pass it; stdio is the only way",
+    )
+    serve.add_argument(
+        "--log-level",
+        choices=["debug", "info", "warning", "error"],
+        default=None,
+        help="default: info",
+    )
+    serve.add_argument(
+        "--log-file", type=Path, metavar="FILE", help="log to FILE instead of stderr"
+    )
+    serve.add_argument("--log-json", action="store_true", help="one JSON object a line")
+    serve.set_defaults(run=run_serve)
+
+    complete = commands.add_parser(
+        "complete",
+        help="print what would be suggested at a place in a file",
+        description="Print the suggestion at FILE:LINE:COL, as an editor would be given it.",
+        epilog="LINE and COL count from 1; COL counts characters, and without it the line's end is "
+        "meant. Exit status: 0 with a suggestion or an empty answer, 1 on an error.",
+    )
+    complete.add_argument("place", metavar="FILE:LINE[:COL]")
+    complete.add_argument(
+        "--json", action="store_true", help="the suggestion and its record as one JSON object"
+    )
+    complete.add_argument(
+        "--automatic", action="store_true", help="as while typing: with the confidence gate"
+    )
+    add_model_argument(complete)
+    complete.set_defaults(run=run_complete)
+
+    doctor = commands.add_parser(
+        "doctor",
+        help="say what this machine has, which model would be used, and what does not work",
+        description="Check every part and say how to mend what does not work. "
+        "Exit status 1 if something does not.",
+    )
+    doctor.add_argument("--json", action="store_true", help="the report as one JSON object")
+    add_model_argument(doctor)
+    doctor.set_defaults(run=run_doctor)
+    return parser
+
+
+def add_model_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--model", type=Path, metavar="PATH.gguf", help="a model file; default: the built-in model"
+    )
+
+
+def run_serve(options: argparse.Namespace) -> int:
+    from lsp import stdio  # first: it takes fd 1 before anything else can write to it
+
+    channel = stdio.take_stdout()
+    from lsp.server import serve
+
+    return serve(
+        channel,
+        model_path=options.model,
+        log_level=options.log_level,
+        log_file=options.log_file,
+        log_json=options.log_json,
+    )
+
+
+def run_complete(options: argparse.Namespace) -> int:
+    from lsp.complete import complete
+
+    return complete(
+        options.place, as_json=options.json, automatic=options.automatic, model_path=options.model
+    )
+
+
+def run_doctor(options: argparse.Namespace) -> int:
+    from lsp.doctor import doctor
+
+    return doctor(as_json=options.json, model_path=options.model)

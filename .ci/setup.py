@@ -59,7 +59,7 @@ def set_up(force_build: bool) -> None:
     started = time.monotonic()
     if not PYTHON.exists():
         say("making .venv")
-        venv.create(VENV, with_pip=True, symlinks=os.name != "nt")
+        make_venv()
     if not uv_is_current():
         say(f"installing uv {UV_VERSION} into .venv")
         run(
@@ -91,6 +91,18 @@ def set_up(force_build: bool) -> None:
         (VENV / ".runtime").write_text(wheel.parent.name)
     run([PYTHON, "-c", "import llama_cpp"])
     say(f"ready in {time.monotonic() - started:.0f} s: .venv/bin/sotto")
+
+
+def make_venv() -> None:
+    try:
+        venv.create(VENV, with_pip=True, symlinks=os.name != "nt")
+    except subprocess.CalledProcessError:
+        # Debian ships Python without ensurepip; what was made so far would look like a venv.
+        shutil.rmtree(VENV, ignore_errors=True)
+        raise SetupError(
+            "this Python cannot make a virtual environment with pip "
+            "(Debian: `apt-get install python3-venv`)"
+        ) from None
 
 
 def runtime_wheel(force_build: bool) -> Path:

@@ -1,0 +1,74 @@
+"""What comes back from the server: answers with their times, and its records of requests."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import msgspec
+
+
+class _Item(msgspec.Struct, frozen=True, rename="camel"):
+    insert_text: str
+
+
+class _Items(msgspec.Struct, frozen=True):
+    items: list[_Item]
+
+
+class RequestRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of `sotto/recentRequests`; docs/protocol.md says what each field means."""
+
+    id: int | str
+    uri: str
+    version: int
+    outcome: str
+    reason: str | None = None
+    source: str | None = None
+    n_prompt_tokens: int = 0
+    n_reused_tokens: int = 0
+    n_evaluated_tokens: int = 0
+    n_drafted_tokens: int = 0
+    n_accepted_tokens: int = 0
+    n_decoded_tokens: int = 0
+    queue_ms: float | None = None
+    prefill_ms: float | None = None
+    first_text_ms: float | None = None
+    total_ms: float | None = None
+
+
+class _Records(msgspec.Struct, frozen=True):
+    requests: list[RequestRecord]
+
+
+def records(result: Any) -> list[RequestRecord]:
+    """The records in an answer to `sotto/recentRequests`."""
+    if isinstance(result, list):
+        return msgspec.convert(result, list[RequestRecord])
+    return msgspec.convert(result, _Records).requests
+
+
+class Answer:
+    """One request's fate. Times are `time.perf_counter()` seconds."""
+
+    __slots__ = ("answered_at", "done", "error", "request_id", "result", "sent_at")
+
+    def __init__(self, request_id: int) -> None:
+        self.request_id = request_id
+        self.sent_at = time.perf_counter()
+        self.answered_at: float | None = None
+        self.result: Any = None
+        self.error: dict[str, Any] | None = None
+        self.done = asyncio.Event()
+
+    @property
+    def ms(self) -> float | None:
+        """Milliseconds from sending to the answer; None while it is missing."""
+        return None if self.answered_at is None else 1e3 * (self.answered_at - self.sent_at)
+
+    def texts(self) -> list[str]:
+        """The suggestions of an inline completion answer; none where it failed."""
+        if self.error is not None or self.result is None:
+            return []
+        return [item.insert_text for item in msgspec.convert(self.result, _Items).items]

@@ -40,7 +40,7 @@ class Direct:
 
     def __init__(self, model_path: str, n_threads: int, n_ctx: int) -> None:
         llama.llama_backend_init()
-        self._quiet = llama.llama_log_callback(lambda *_: None)
+        self._quiet = llama.llama_log_callback(_say_nothing)
         llama.llama_log_set(self._quiet, None)
         self._model = llama.llama_model_load_from_file(
             model_path.encode(), llama.llama_model_default_params()
@@ -79,6 +79,10 @@ class Direct:
     def _best(self) -> int:
         logits = llama.llama_get_logits_ith(self._context, -1)
         return int(cast(Any, np.ctypeslib.as_array(logits, shape=(self._n_vocab,))).argmax())
+
+
+def _say_nothing(*_: Any) -> None:
+    """The runtime's log would go to stdout's reader."""
 
 
 def main() -> int:

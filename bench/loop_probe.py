@@ -47,13 +47,9 @@ class ProbedLoop(asyncio.SelectorEventLoop):
                 target.write_bytes(msgspec.json.encode(notes))
 
 
-class ProbedPolicy(asyncio.DefaultEventLoopPolicy):
-    def new_event_loop(self) -> asyncio.AbstractEventLoop:
-        return ProbedLoop()
-
-
 def main() -> int:
-    asyncio.set_event_loop_policy(ProbedPolicy())
+    # `asyncio.run` makes its loop through this name.
+    asyncio.events.new_event_loop = ProbedLoop
     from lsp.cli import main as sotto
 
     return sotto(sys.argv[1:])

@@ -1,0 +1,26 @@
+-- Loaded at start-up, so it only says what to load later.
+if vim.g.loaded_sotto then
+  return
+end
+vim.g.loaded_sotto = true
+
+vim.api.nvim_create_autocmd('LspAttach', {
+  group = vim.api.nvim_create_augroup('sotto', {}),
+  desc = 'Sotto: ghost text in this buffer',
+  callback = function(event)
+    local client = vim.lsp.get_client_by_id(event.data.client_id)
+    if client and client.name == 'sotto' then
+      require('sotto').attach(client, event.buf)
+    end
+  end,
+})
+
+vim.api.nvim_create_user_command('Sotto', function(command)
+  require('sotto.commands').run(command.fargs)
+end, {
+  nargs = '*',
+  desc = 'Sotto: status, why, log, restart, …',
+  complete = function(lead, line)
+    return require('sotto.commands').complete(lead, line)
+  end,
+})

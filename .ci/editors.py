@@ -4,12 +4,12 @@
     python .ci/editors.py --where nvim    print where it is, fetch nothing; status 1 if it is absent
 
 An editor is looked for in this order: the variable `SOTTO_NVIM`, `PATH` (if new enough), the cache.
-The cached one comes from Debian's packages, whatever release this machine runs: a private apt root
-downloads the packages and all they depend on, `dpkg-deb` unpacks them, and patchelf points the
-editor's binary at the libraries unpacked beside it. Nothing is installed into the system, root is not
-needed, and what the editor starts (a language server) runs on the system's own libraries.
+The cached one comes from Debian's packages, whatever release this machine runs: a private apt
+root downloads the packages and all they depend on, `dpkg-deb` unpacks them, and patchelf points
+the editor's binary at the libraries unpacked beside it. Nothing is installed into the system, root
+is not needed, and what the editor starts (a language server) runs on the system's own libraries.
 
-The folder must not move afterwards, since patchelf writes absolute paths; if it has, it is made anew.
+The folder must not move afterwards, as patchelf writes absolute paths; if it has, it is made anew.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 RECIPE = 1
-"""Raise it when what is unpacked, or how, changes: cached folders of older recipes are made anew."""
+"""Raise it when what is unpacked, or how, changes: older cached folders are made anew."""
 
 SUITE = "forky"
 """The Debian release whose Neovim is new enough."""
@@ -42,7 +42,7 @@ class Editor:
     at_least: tuple[int, int]
     binary: str
     runtime: tuple[str, str]
-    """The variable that tells the editor where its runtime files are, and that place in the root."""
+    """The variable that tells the editor where its runtime files are, and where they are unpacked."""
     proof: tuple[str, ...]
     """Arguments of a run that fails if the editor lacks what Sotto needs."""
 
@@ -92,9 +92,8 @@ def find(editor: Editor) -> Path | None:
         version = version_of(Path(named))
         if version is None or version < editor.at_least:
             found = "does not run" if version is None else f"is version {dotted(version)}"
-            raise EditorsError(
-                f"{editor.variable}={named} {found}; {editor.name} {dotted(editor.at_least)} or newer is needed"
-            )
+            wanted = f"{editor.name} {dotted(editor.at_least)} or newer is needed"
+            raise EditorsError(f"{editor.variable}={named} {found}; {wanted}")
         return Path(named)
     on_path = shutil.which(Path(editor.binary).name)
     if on_path and (version_of(Path(on_path)) or (0, 0)) >= editor.at_least:
@@ -190,7 +189,7 @@ def download(package: str, apt: Path, source: str) -> list[Path]:
 
 
 def debian_mirror() -> tuple[str, str]:
-    """The mirror this machine's apt gets Debian from, and the keyring that proves what comes from it."""
+    """The mirror this machine's apt gets Debian from, and the keyring for what comes from it."""
     keyring = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
     suites = r"(?:stable|testing|unstable|oldstable|sid|bullseye|bookworm|trixie|forky)"
     etc = Path("/etc/apt")
@@ -251,7 +250,7 @@ def folder_of(editor: Editor) -> Path:
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold the folder against a second run that unpacks the same editor."""
-    import fcntl  # noqa: PLC0415 - POSIX only, as is all that fetches
+    import fcntl  # POSIX only, as is all that fetches
 
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as handle:

@@ -38,7 +38,8 @@ local function check_executable()
     })
     return
   end
-  local started, process = pcall(vim.system, { path, '--version' }, { text = true, env = { PYTHONPATH = '' } })
+  local options = { text = true, env = { PYTHONPATH = '' } }
+  local started, process = pcall(vim.system, { path, '--version' }, options)
   local result = started and process:wait(20000)
   if not result or result.code ~= 0 then
     local said = result and vim.trim(result.stderr or '') or tostring(process)

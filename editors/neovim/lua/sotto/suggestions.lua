@@ -302,7 +302,8 @@ function M.attach(client, bufnr)
   local problem = builtin.check()
   if problem then
     local advice = 'ghost text is left to it; map a key to vim.lsp.inline_completion.get()'
-    vim.notify_once(('Sotto does not know this Neovim: %s, so %s'):format(problem, advice), vim.log.levels.WARN)
+    local message = ('Sotto does not know this Neovim: %s, so %s'):format(problem, advice)
+    vim.notify_once(message, vim.log.levels.WARN)
     return
   end
   silence_builtin(client)

@@ -1,4 +1,4 @@
-"""What comes back from the server: answers with their times, and its records of requests."""
+"""What comes back from the server: answers, and when."""
 
 from __future__ import annotations
 
@@ -15,38 +15,6 @@ class _Item(msgspec.Struct, frozen=True, rename="camel"):
 
 class _Items(msgspec.Struct, frozen=True):
     items: list[_Item]
-
-
-class RequestRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry of `sotto/recentRequests`; docs/protocol.md says what each field means."""
-
-    id: int | str
-    uri: str
-    version: int
-    outcome: str
-    reason: str | None = None
-    source: str | None = None
-    n_prompt_tokens: int = 0
-    n_reused_tokens: int = 0
-    n_evaluated_tokens: int = 0
-    n_drafted_tokens: int = 0
-    n_accepted_tokens: int = 0
-    n_decoded_tokens: int = 0
-    queue_ms: float | None = None
-    prefill_ms: float | None = None
-    first_text_ms: float | None = None
-    total_ms: float | None = None
-
-
-class _Records(msgspec.Struct, frozen=True):
-    requests: list[RequestRecord]
-
-
-def records(result: Any) -> list[RequestRecord]:
-    """The records in an answer to `sotto/recentRequests`."""
-    if isinstance(result, list):
-        return msgspec.convert(result, list[RequestRecord])
-    return msgspec.convert(result, _Records).requests
 
 
 class Answer:

@@ -20,10 +20,11 @@ from typing import NamedTuple
 
 import psutil
 
-from bench.answers import Answer, RequestRecord
+from bench.answers import Answer
 from bench.editor import Editor, EditorError, require_sotto, sotto_command
 from bench.summary import figure, percentile
 from bench.trace import Delete, Insert, Move
+from lsp.records import RequestRecord
 
 KEY_PAUSE_S = 0.09
 ANSWER_TIMEOUT_S = 5.0
@@ -198,10 +199,11 @@ async def run(model: Path | None) -> None:
         screen.say(f"answered `initialize` {editor.initialized_ms:.0f} ms after it was started")
         status = await editor.ready()
         ready_s = time.perf_counter() - editor.started_at
-        described = status["model"]
+        described = status.model
+        assert described is not None
         screen.say(
-            f"{described['name']}: {described['n_params'] / 1e6:.1f} M parameters, "
-            f"{described['quantization']}, {status['threads']} threads; ready after {ready_s:.1f} s"
+            f"{described.name}: {described.n_params / 1e6:.1f} M parameters, "
+            f"{described.quantization}, {status.threads} threads; ready after {ready_s:.1f} s"
         )
         path = module_file(MODULE)
         screen.say(f"opened {path.name} of Python's standard library")

@@ -19,12 +19,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+import msgspec
 import psutil
 
-from bench.answers import Answer, RequestRecord, records
+from bench.answers import Answer
 from bench.buffer import Buffer
 from bench.trace import Event, Insert, Move
 from bench.wire import Connection, WireError
+from lsp.protocol import RECENT_REQUESTS, STATUS, Status
+from lsp.records import RequestRecord
 
 START_TIMEOUT_S = 60.0
 
@@ -66,7 +69,7 @@ class Editor:
         self.initialized_ms = 0.0
         """From the start of the process to the answer to `initialize`."""
         self.server_info: dict[str, Any] = {}
-        self.status: dict[str, Any] = {}
+        self.status: Status | None = None
         """The newest `sotto/status`."""
         self.messages: list[str] = []
         """What the server showed or logged through the protocol."""
@@ -193,17 +196,17 @@ class Editor:
 
     # What it asks about the server
 
-    async def ready(self, timeout_s: float = 120.0) -> dict[str, Any]:
+    async def ready(self, timeout_s: float = 120.0) -> Status:
         """Wait for the model and return the status. Raises EditorError if it cannot be loaded."""
         deadline = time.perf_counter() + timeout_s
         while True:
             self._status_changed.clear()
-            self.status = await self.ask("sotto/status", {})
-            match self.status.get("state"):
+            self.status = msgspec.convert(await self.ask(STATUS), Status)
+            match self.status.state:
                 case "ready":
                     return self.status
                 case "failed":
-                    said = self.status.get("error") or "\n".join(self.messages[-3:])
+                    said = self.status.message or "\n".join(self.messages[-3:])
                     raise EditorError(f"the model could not be loaded: {said}")
                 case _:
                     if time.perf_counter() > deadline:
@@ -213,7 +216,7 @@ class Editor:
 
     async def recent_requests(self) -> list[RequestRecord]:
         """The server's records of the last inline requests, oldest first."""
-        return records(await self.ask("sotto/recentRequests", {}))
+        return msgspec.convert(await self.ask(RECENT_REQUESTS), list[RequestRecord])
 
     def cpu_seconds(self) -> float:
         """Processor time that the server and its children have used since its start."""
@@ -277,8 +280,8 @@ class Editor:
                 answer.done.set()
         elif "id" in message:
             self._respond(message)
-        elif method == "sotto/status":
-            self.status = message["params"]
+        elif method == STATUS:
+            self.status = msgspec.convert(message["params"], Status)
             self._status_changed.set()
         elif method in {"window/showMessage", "window/logMessage"}:
             self.messages.append(message["params"]["message"])

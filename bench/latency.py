@@ -43,6 +43,7 @@ from bench.results import save
 from bench.sotto_driver import SottoDriver
 from bench.summary import Summary, figure, ratio, summarise, table
 from bench.trace import Session, TraceError, read_trace, take
+from lsp.protocol import StatusModel
 
 SHIPPED_TRACE = Path(__file__).resolve().parent / "traces" / "sotto.jsonl"
 
@@ -74,7 +75,7 @@ class LatencyResult(msgspec.Struct, frozen=True, kw_only=True):
     n_sessions: int
     speed: float | None
     cancels: bool
-    model: dict[str, Any]
+    model: StatusModel
     n_threads: int
     peer: str | None
     peer_arguments: tuple[str, ...]
@@ -90,12 +91,15 @@ class Bench:
         self._cancels: bool = options.cancels
         self._sessions = sessions
         self.peer_arguments = (*llama_vim.SERVER_ARGUMENTS, *options.peer_argument)
-        self.status: dict[str, Any] = {}
+        self.model: StatusModel
+        self.n_threads = 0
 
     async def sotto(self) -> Run:
         arguments = [] if self._model is None else ["--model", str(self._model)]
         async with Editor(sotto_command(*arguments)) as editor:
-            self.status = await editor.ready()
+            status = await editor.ready()
+            assert status.model is not None
+            self.model, self.n_threads = status.model, status.threads
             driver = SottoDriver(editor, cancels=self._cancels)
             cpu, start = editor.cpu_seconds(), time.perf_counter()
             keys = await replay(driver, self._sessions, speed=self._speed)
@@ -106,9 +110,12 @@ class Bench:
             return _run("sotto", keys, seconds, cpu, editor.rss_bytes(), cost)
 
     async def peer(self, program: Path) -> Run:
-        model, threads = Path(self.status["model"]["path"]), self.status["threads"]
-        arguments = self.peer_arguments
-        async with LlamaServer(program, model, n_threads=threads, arguments=arguments) as server:
+        async with LlamaServer(
+            program,
+            Path(self.model.path),
+            n_threads=self.n_threads,
+            arguments=self.peer_arguments,
+        ) as server:
             driver = LlamaVim(server)
             cpu, start = server.cpu_seconds(), time.perf_counter()
             keys = await replay(driver, self._sessions, speed=self._speed)
@@ -166,8 +173,9 @@ async def measure(options: argparse.Namespace, sessions: list[Session]) -> Laten
         n_sessions=len(sessions),
         speed=options.speed,
         cancels=options.cancels,
-        model={k: v for k, v in bench.status["model"].items() if k != "path"},
-        n_threads=bench.status["threads"],
+        # The path is the machine's business.
+        model=msgspec.structs.replace(bench.model, path=Path(bench.model.path).name),
+        n_threads=bench.n_threads,
         peer=peer_version(peer) if peer else None,
         peer_arguments=bench.peer_arguments if peer else (),
         runs=runs,

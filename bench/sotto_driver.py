@@ -8,10 +8,11 @@ from collections import Counter
 
 import msgspec
 
-from bench.answers import Answer, RequestRecord
+from bench.answers import Answer
 from bench.editor import Editor
 from bench.replay import Keystroke
 from bench.trace import Event, Move, Open
+from lsp.records import RequestRecord
 
 COLLECT_EVERY = 120
 """The server keeps 200 records; they are fetched well before one is lost."""
@@ -98,7 +99,7 @@ class SottoDriver:
             n_never_shown_tokens=sum(r.n_decoded_tokens for r in never),
             outcomes=dict(Counter(r.outcome for r in records).most_common()),
             sources=dict(Counter(r.source or "none" for r in records).most_common()),
-            reasons=dict(Counter(r.reason or "none" for r in never).most_common()),
+            reasons=dict(Counter(r.reason or "late" for r in never).most_common()),
             errors=dict(self.errors),
         )
 
@@ -114,6 +115,6 @@ class SottoCost(msgspec.Struct, frozen=True, kw_only=True):
     outcomes: dict[str, int]
     sources: dict[str, int]
     reasons: dict[str, int]
-    """Why requests had nothing to show."""
+    """Why requests had nothing to show; `late` if the next key came before the answer."""
     errors: dict[str, int]
     """Answers that were errors, by code."""

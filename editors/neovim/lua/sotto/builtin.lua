@@ -40,14 +40,23 @@ function M.enable(client, bufnr)
   vim.lsp.inline_completion.enable(true, { client_id = client.id, bufnr = bufnr })
 end
 
+--- Whether it shows this client's suggestions in the buffer; the user may have switched it off since.
+---@param client vim.lsp.Client
+---@param bufnr integer
+---@return boolean
+function M.is_active(client, bufnr)
+  local object = completor(bufnr)
+  return object ~= nil and object.client_state[client.id] ~= nil
+end
+
 --- Show these items; none clears what this client showed.
 ---@param client vim.lsp.Client
 ---@param bufnr integer
 ---@param items lsp.InlineCompletionItem[]
 function M.show(client, bufnr, items)
-  local object = completor(bufnr)
-  if object and object.client_state[client.id] then
-    object:handler(nil, { items = items }, { client_id = client.id, bufnr = bufnr, method = method })
+  if M.is_active(client, bufnr) then
+    local context = { client_id = client.id, bufnr = bufnr, method = method }
+    completor(bufnr):handler(nil, { items = items }, context)
   end
 end
 

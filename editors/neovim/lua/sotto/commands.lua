@@ -52,7 +52,7 @@ local parts = {
       return complain(problem)
     end
     local uri = vim.uri_from_bufnr(bufnr)
-    local lines = require('sotto.report').requests(answer.requests or answer, uri, 10)
+    local lines = require('sotto.report').requests(answer, uri, 10)
     say(#lines > 0 and lines or { 'Nothing has been asked for in this file yet.' })
   end,
   log = function()

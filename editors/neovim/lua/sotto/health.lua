@@ -86,7 +86,7 @@ function M.check_requests(client)
   local found = false
   for bufnr in pairs(client.attached_buffers) do
     local uri = vim.uri_from_bufnr(bufnr)
-    local lines = require('sotto.report').requests(answer.requests or answer, uri, 5)
+    local lines = require('sotto.report').requests(answer, uri, 5)
     if #lines > 0 then
       found = true
       local name = vim.fn.fnamemodify(vim.api.nvim_buf_get_name(bufnr), ':~:.')

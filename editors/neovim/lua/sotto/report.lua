@@ -39,9 +39,7 @@ function M.status(status)
     status.threads or '?',
     mebibytes(status.rss_bytes)
   )
-  if status.error then
-    lines[#lines + 1] = ('Error: %s'):format(status.error)
-  end
+  lines[#lines + 1] = status.message
   return lines
 end
 

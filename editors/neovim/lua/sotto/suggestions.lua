@@ -8,27 +8,11 @@ local M = {}
 
 local builtin = require('sotto.builtin')
 local config = require('sotto.config')
+local offers = require('sotto.offers')
 
 local method = 'textDocument/inlineCompletion'
 local automatic = vim.lsp.protocol.InlineCompletionTriggerKind.Automatic
 local invoked = vim.lsp.protocol.InlineCompletionTriggerKind.Invoked
-
----@class sotto.Candidate
----@field text string what would come at the cursor
----@field after string the line's text right of what would be replaced
----@field command? lsp.Command the server's, to be executed after the candidate was accepted
-
---- Where the cursor was, and in which line.
----@class sotto.Place
----@field row integer 0-based
----@field before string the line's text left of the cursor
----@field line string
-
---- Candidates that continue the text at `place`.
----@class sotto.Offer
----@field place sotto.Place
----@field candidates sotto.Candidate[]
----@field kind lsp.InlineCompletionTriggerKind
 
 ---@class sotto.Buffer
 ---@field client vim.lsp.Client
@@ -45,87 +29,13 @@ local function inserting()
   return vim.startswith(vim.api.nvim_get_mode().mode, 'i')
 end
 
----@return sotto.Place
-local function here()
-  local row, col = unpack(vim.api.nvim_win_get_cursor(0))
-  local line = vim.api.nvim_get_current_line()
-  return { row = row - 1, before = line:sub(1, col), line = line }
-end
-
---- What is left of an offer now that the cursor is at `place`; nil if nothing continues the text there.
----@param offer sotto.Offer
----@param place sotto.Place
----@return sotto.Offer?
-local function remainder(offer, place)
-  local origin = offer.place
-  if origin.row ~= place.row or not vim.startswith(place.before, origin.before) then
-    return nil
-  end
-  local typed = place.before:sub(#origin.before + 1)
-  local right = place.line:sub(#place.before + 1)
-  local candidates = {} ---@type sotto.Candidate[]
-  for _, candidate in ipairs(offer.candidates) do
-    local text = candidate.text
-    if vim.startswith(text, typed) and #text > #typed and vim.endswith(right, candidate.after) then
-      candidates[#candidates + 1] = vim.tbl_extend('force', candidate, { text = text:sub(#typed + 1) })
-    end
-  end
-  if #candidates > 0 then
-    return { place = place, candidates = candidates, kind = offer.kind }
-  end
-end
-
---- The server's items as candidates at the place the request was made from. Items that change text left
---- of the cursor cannot be shown as ghost text and are left out; so are snippets, which it never sends.
----@param items lsp.InlineCompletionItem[]
----@param place sotto.Place
----@param encoding lsp.PositionEncodingKind
----@return sotto.Candidate[]
-local function candidates_of(items, place, encoding)
-  local candidates = {} ---@type sotto.Candidate[]
-  for _, item in ipairs(items) do
-    local from, to = #place.before, #place.before
-    local same_row = true
-    if item.range then
-      same_row = item.range.start.line == place.row and item.range['end'].line == place.row
-      from = vim.str_byteindex(place.line, encoding, item.range.start.character, false)
-      to = vim.str_byteindex(place.line, encoding, item.range['end'].character, false)
-    end
-    local typed = place.before:sub(from + 1)
-    if same_row and from <= #place.before and to >= #place.before and type(item.insertText) == 'string' then
-      -- The server speaks the file's line ends, a buffer's lines have none.
-      local text = item.insertText:gsub('\r\n?', '\n')
-      if vim.startswith(text, typed) and #text > #typed then
-        candidates[#candidates + 1] = {
-          text = text:sub(#typed + 1),
-          after = place.line:sub(to + 1),
-          command = item.command,
-        }
-      end
-    end
-  end
-  return candidates
-end
-
 --- Show an offer at the cursor, or clear what is shown.
 ---@param bufnr integer
 ---@param offer? sotto.Offer
 local function show(bufnr, offer)
   local buffer = buffers[bufnr]
   buffer.offer = offer
-  local items = {} ---@type lsp.InlineCompletionItem[]
-  for _, candidate in ipairs(offer and offer.candidates or {}) do
-    local place = assert(offer).place
-    local function position(col)
-      local character = vim.str_utfindex(place.line, buffer.client.offset_encoding, col, false)
-      return { line = place.row, character = character }
-    end
-    items[#items + 1] = {
-      insertText = candidate.text,
-      range = { start = position(#place.before), ['end'] = position(#place.line - #candidate.after) },
-      command = candidate.command,
-    }
-  end
+  local items = offer and offers.items(offer, buffer.client.offset_encoding) or {}
   builtin.show(buffer.client, bufnr, items)
 end
 
@@ -150,7 +60,7 @@ local function current(bufnr)
     end
     candidates[#candidates + 1] = table.remove(candidates, 1)
   end
-  return remainder({ place = offer.place, candidates = candidates, kind = offer.kind }, here())
+  return offers.remainder({ place = offer.place, candidates = candidates, kind = offer.kind }, offers.here())
 end
 
 --- The suggestion that is visible at the cursor and fits the text.
@@ -175,11 +85,12 @@ end
 ---@param on_shown? fun()
 local function ask(bufnr, kind, on_shown)
   local buffer = buffers[bufnr]
-  if not buffer or not inserting() or bufnr ~= vim.api.nvim_get_current_buf() then
+  local elsewhere = not inserting() or bufnr ~= vim.api.nvim_get_current_buf()
+  if not buffer or elsewhere or not builtin.is_active(buffer.client, bufnr) then
     return
   end
   local client = buffer.client
-  local place = here()
+  local place = offers.here()
   buffer.asked = buffer.asked + 1
   local number = buffer.asked
   local params = vim.lsp.util.make_position_params(0, client.offset_encoding)
@@ -190,8 +101,8 @@ local function ask(bufnr, kind, on_shown)
       return
     end
     local items = not err and result and (result.items or result) or {}
-    local candidates = candidates_of(items, place, client.offset_encoding)
-    show(bufnr, remainder({ place = place, candidates = candidates, kind = kind }, here()))
+    local candidates = offers.candidates(items, place, client.offset_encoding)
+    show(bufnr, offers.remainder({ place = place, candidates = candidates, kind = kind }, offers.here()))
     if on_shown and buffer.offer then
       on_shown()
     end
@@ -228,7 +139,7 @@ end
 ---@param bufnr integer
 ---@param candidate sotto.Candidate
 function M.continue(bufnr, candidate)
-  show(bufnr, { place = here(), candidates = { candidate }, kind = automatic })
+  show(bufnr, { place = offers.here(), candidates = { candidate }, kind = automatic })
 end
 
 --- Tell the server that a candidate was accepted, if it wants to know.

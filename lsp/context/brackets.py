@@ -1,0 +1,189 @@
+"""Which brackets are open at the cursor, and which of them the text after it already closes.
+
+The answer decides whether a closing bracket in a suggestion is one too many. Counting alone is
+wrong as soon as the file is broken elsewhere, so indentation has a say: a bracket that stands first
+on its line closes what was opened on a line with the same indentation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lsp.context.languages import Language, Quote
+from lsp.context.lexer import Lexer, TokenKind, Zone
+from lsp.context.surroundings import Surroundings, columns, indent_of, lines_of
+
+MAX_DEPTH = 40
+"""Brackets and closers beyond this many are not paired; nobody nests so deep on purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opener:
+    """A bracket that is open at the cursor."""
+
+    bracket: str
+    indent: int
+    """Columns of its line's indentation."""
+    line: int
+    is_closed: bool = False
+    """The text after the cursor closes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Closer:
+    bracket: str
+    indent: int
+    is_first: bool
+    """It stands first on its line, so its indentation means something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Enclosure:
+    """What the cursor stands in."""
+
+    openers: tuple[Opener, ...]
+    """Outermost first."""
+    zone: Zone
+    quote: Quote | None
+    """The string (or block comment) the cursor is in."""
+    is_quote_closed: bool
+    """The text right of the cursor ends that string."""
+
+
+def closer_of(language: Language, bracket: str) -> str:
+    return language.brackets[language.brackets.index(bracket) + 1]
+
+
+def enclosure_of(around: Surroundings, zone: Zone | None = None) -> Enclosure:
+    """Reads both windows. `zone` is a syntax tree's judgement of the cursor, where there is one."""
+    lexer = Lexer(around.language)
+    openers = _openers(lexer, around.before)
+    if zone is not None and zone is not lexer.zone:
+        # The window began inside a string, or one is broken: what was counted is worth nothing.
+        lexer.enter(zone, _likely_quote(around) if zone is Zone.STRING else None)
+        openers = []
+    is_closed = lexer.quote is not None and _closes(lexer.quote, around)
+    at_cursor = lexer.copy()
+    if lexer.quote is not None and not is_closed:
+        lexer.enter(Zone.CODE, None)
+    closers = _closers(lexer, around)
+    return Enclosure(
+        tuple(_paired(around.language, openers[-MAX_DEPTH:], closers[:MAX_DEPTH])),
+        at_cursor.zone,
+        at_cursor.quote,
+        is_closed,
+    )
+
+
+def _likely_quote(around: Surroundings) -> Quote | None:
+    """The string the cursor is in, where only the tree saw its beginning."""
+    quotes = around.language.strings
+    on_line = [quote for quote in quotes if quote.opening in around.line_prefix]
+    if on_line:
+        return max(on_line, key=lambda quote: around.line_prefix.rfind(quote.opening))
+    return next((quote for quote in quotes if quote.multiline), None)
+
+
+def _openers(lexer: Lexer, text: str) -> list[Opener]:
+    """The brackets left open at the end of `text`, outermost first."""
+    stack: list[Opener] = []
+    for number, line in enumerate(lines_of(text)):
+        if lexer.zone is Zone.CODE and line.strip():
+            _drop_stale(stack, columns(indent_of(line)), line.lstrip()[0])
+        indent = columns(indent_of(line))
+        for token in lexer.read(line):
+            if token.kind is TokenKind.OPEN:
+                stack.append(Opener(token.text, indent, number))
+            elif token.kind is TokenKind.CLOSE:
+                _close(stack, lexer.language, token.text)
+    return stack
+
+
+def _drop_stale(stack: list[Opener], indent: int, first: str) -> None:
+    """Forgets `(` and `[` that an earlier, broken statement left open.
+
+    Code inside them is indented deeper than their line, unless it is a closing bracket.
+    """
+    while stack and stack[-1].bracket in "([" and indent <= stack[-1].indent and first not in ")]}":
+        stack.pop()
+
+
+def _close(stack: list[Opener], language: Language, closer: str) -> None:
+    """Takes off what `closer` closes, and what is left open inside it; a stray one does nothing."""
+    for idx in range(len(stack) - 1, -1, -1):
+        if closer_of(language, stack[idx].bracket) == closer:
+            del stack[idx:]
+            return
+
+
+def _closes(quote: Quote, around: Surroundings) -> bool:
+    """Whether the string open at the cursor ends right of it.
+
+    With equal marks at both ends that is an odd number of them; the rest are other strings'.
+    """
+    text = around.after if quote.multiline else around.line_suffix
+    if quote.opening != quote.closing:
+        closing, opening = text.find(quote.closing), text.find(quote.opening)
+        return closing != -1 and not 0 <= opening < closing
+    n_escaped = text.count("\\" + quote.closing) if quote.escapes else 0
+    return (text.count(quote.closing) - n_escaped) % 2 == 1
+
+
+def _closers(lexer: Lexer, around: Surroundings) -> list[_Closer]:
+    """The brackets after the cursor that close something before it, in order."""
+    found: list[_Closer] = []
+    stack: list[str] = []
+    for number, line in enumerate(lines_of(around.after)):
+        head = around.line_prefix if number == 0 else ""
+        indent = columns(indent_of(head + line))
+        for token in lexer.read(line):
+            if token.kind is TokenKind.OPEN:
+                stack.append(closer_of(lexer.language, token.text))
+            elif token.kind is TokenKind.CLOSE and token.text in stack:
+                del stack[len(stack) - 1 - stack[::-1].index(token.text) :]
+            elif token.kind is TokenKind.CLOSE:
+                is_first = not (head + line[: token.index]).strip()
+                found.append(_Closer(token.text, indent, is_first))
+                if len(found) == MAX_DEPTH:
+                    return found
+    return found
+
+
+def _paired(language: Language, openers: list[Opener], closers: list[_Closer]) -> list[Opener]:
+    """The openers, each with whether a closer belongs to it.
+
+    The best pairing in order (a longest common subsequence with weights). Where several are equally
+    good the inner brackets stay open: those are what the user is writing.
+    """
+    inner_first = openers[::-1]
+    n_openers, n_closers = len(inner_first), len(closers)
+    best = [[0] * (n_closers + 1) for _ in range(n_openers + 1)]
+    for i in range(n_openers - 1, -1, -1):
+        for j in range(n_closers - 1, -1, -1):
+            weight = _weight(language, inner_first[i], closers[j])
+            paired = weight + best[i + 1][j + 1] if weight else 0
+            best[i][j] = max(best[i + 1][j], best[i][j + 1], paired)
+    result: list[Opener] = []
+    i = j = 0
+    while i < n_openers:
+        opener = inner_first[i]
+        if j < n_closers and best[i][j] != best[i + 1][j]:
+            if best[i][j] == best[i][j + 1]:
+                j += 1
+                continue
+            opener = Opener(opener.bracket, opener.indent, opener.line, is_closed=True)
+            j += 1
+        result.append(opener)
+        i += 1
+    return result[::-1]
+
+
+def _weight(language: Language, opener: Opener, closer: _Closer) -> int:
+    """How well a closer fits an opener; 0 if it cannot belong to it."""
+    if closer_of(language, opener.bracket) != closer.bracket:
+        return 0
+    if not closer.is_first:
+        return 2
+    if closer.indent == opener.indent:
+        return 3
+    return 1 if closer.indent > opener.indent else 0

@@ -1,0 +1,375 @@
+"""What Sotto knows of each language: how it is written, and which grammar reads it.
+
+A language is found by its LSP language id and, where the editor sends none worth having, by the
+file's extension. One without a grammar still has brackets, comments and blocks by indentation.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache
+from pathlib import PurePosixPath
+
+import tree_sitter
+
+logger = logging.getLogger(__name__)
+
+
+class BlockStyle(StrEnum):
+    """What ends a block."""
+
+    INDENT = "indent"
+    """A line with less indentation."""
+    BRACES = "braces"
+    """The closing bracket."""
+    END = "end"
+    """A word such as `end` or `fi` at the indentation of the line that began the block."""
+    FLAT = "flat"
+    """Nothing: prose, data by line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """How one kind of string (or block comment) begins and ends."""
+
+    opening: str
+    closing: str
+    escapes: bool = True
+    """A backslash takes the next character's meaning away."""
+    multiline: bool = False
+    """False: an unfinished one ends with its line, so that one slip spoils one line only."""
+
+
+_DOUBLE = Quote('"', '"')
+_SINGLE = Quote("'", "'")
+_BACKTICK = Quote("`", "`", multiline=True)
+_RAW_BACKTICK = Quote("`", "`", escapes=False, multiline=True)
+_SLASHES = Quote("/*", "*/", escapes=False, multiline=True)
+_XML = Quote("<!--", "-->", escapes=False, multiline=True)
+
+_C_WORDS = frozenset({"else", "while", "catch", "finally"})
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """One language. `id` is the LSP language id; everything else has a value for plain text."""
+
+    id: str
+    extensions: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    """Other language ids editors send for it."""
+    grammar: tuple[str, str] | None = None
+    """Module and function that return the tree-sitter grammar; None where none is installed."""
+    block: BlockStyle = BlockStyle.FLAT
+    line_comments: tuple[str, ...] = ()
+    block_comments: tuple[Quote, ...] = ()
+    strings: tuple[Quote, ...] = ()
+    brackets: str = ""
+    """Opening and closing brackets in turn, of those that balance in code."""
+    opens_block: str = ""
+    """Characters that begin a block when they end a line."""
+    continues: frozenset[str] = field(default_factory=frozenset[str])
+    """Words that carry a finished block on (`else`) when the next line begins with one."""
+    ends: frozenset[str] = field(default_factory=frozenset[str])
+    """Words that close a block of style END."""
+    begins: frozenset[str] = field(default_factory=frozenset[str])
+    """Words that begin a block of style END when they begin or end a line."""
+    regex_literals: bool = False
+    char_literals: bool = False
+    """A single quote is a character only where a second one follows the character (Rust)."""
+    indent_width: int = 4
+    uses_tabs: bool = False
+    """What to indent with where the file shows no habit yet."""
+
+
+def _braces(
+    language_id: str,
+    *extensions: str,
+    aliases: tuple[str, ...] = (),
+    grammar: tuple[str, str] | None = None,
+    strings: tuple[Quote, ...] = (_DOUBLE, _SINGLE),
+    line_comments: tuple[str, ...] = ("//",),
+    regex_literals: bool = False,
+    char_literals: bool = False,
+    indent_width: int = 4,
+    uses_tabs: bool = False,
+) -> Language:
+    return Language(
+        language_id,
+        extensions,
+        aliases,
+        grammar,
+        BlockStyle.BRACES,
+        line_comments,
+        (_SLASHES,),
+        strings,
+        "()[]{}",
+        opens_block="{([",
+        continues=_C_WORDS,
+        regex_literals=regex_literals,
+        char_literals=char_literals,
+        indent_width=indent_width,
+        uses_tabs=uses_tabs,
+    )
+
+
+_JS_STRINGS = (_DOUBLE, _SINGLE, _BACKTICK)
+_TRIPLE = Quote('"""', '"""', multiline=True)
+
+_TABLE = (
+    Language(
+        "python",
+        (".py", ".pyi", ".pyw"),
+        grammar=("tree_sitter_python", "language"),
+        block=BlockStyle.INDENT,
+        line_comments=("#",),
+        strings=(_TRIPLE, Quote("'''", "'''", multiline=True), _DOUBLE, _SINGLE),
+        brackets="()[]{}",
+        opens_block=":([{",
+        continues=frozenset({"else", "elif", "except", "finally", "case"}),
+    ),
+    _braces(
+        "javascript",
+        ".js",
+        ".mjs",
+        ".cjs",
+        ".jsx",
+        aliases=("javascriptreact",),
+        grammar=("tree_sitter_javascript", "language"),
+        strings=_JS_STRINGS,
+        regex_literals=True,
+        indent_width=2,
+    ),
+    _braces(
+        "typescript",
+        ".ts",
+        ".mts",
+        ".cts",
+        grammar=("tree_sitter_typescript", "language_typescript"),
+        strings=_JS_STRINGS,
+        regex_literals=True,
+        indent_width=2,
+    ),
+    _braces(
+        "typescriptreact",
+        ".tsx",
+        aliases=("tsx",),
+        grammar=("tree_sitter_typescript", "language_tsx"),
+        strings=_JS_STRINGS,
+        regex_literals=True,
+        indent_width=2,
+    ),
+    _braces(
+        "rust",
+        ".rs",
+        grammar=("tree_sitter_rust", "language"),
+        strings=(
+            Quote('r#"', '"#', escapes=False, multiline=True),
+            Quote('"', '"', multiline=True),
+        ),
+        char_literals=True,
+    ),
+    _braces(
+        "go",
+        ".go",
+        grammar=("tree_sitter_go", "language"),
+        strings=(_DOUBLE, _SINGLE, _RAW_BACKTICK),
+        uses_tabs=True,
+    ),
+    _braces("c", ".c", ".h", grammar=("tree_sitter_c", "language")),
+    _braces(
+        "cpp",
+        ".cc",
+        ".cpp",
+        ".cxx",
+        ".hh",
+        ".hpp",
+        ".hxx",
+        aliases=("c++", "objective-cpp", "cuda-cpp"),
+        grammar=("tree_sitter_cpp", "language"),
+        strings=(Quote('R"(', ')"', escapes=False, multiline=True), _DOUBLE, _SINGLE),
+    ),
+    _braces(
+        "java",
+        ".java",
+        grammar=("tree_sitter_java", "language"),
+        strings=(_TRIPLE, _DOUBLE, _SINGLE),
+    ),
+    _braces("csharp", ".cs", aliases=("c#",), grammar=("tree_sitter_c_sharp", "language")),
+    _braces(
+        "php",
+        ".php",
+        grammar=("tree_sitter_php", "language_php"),
+        line_comments=("//", "#"),
+    ),
+    _braces("kotlin", ".kt", ".kts", strings=(_TRIPLE, _DOUBLE, _SINGLE)),
+    _braces("swift", ".swift", strings=(_TRIPLE, _DOUBLE)),
+    _braces("dart", ".dart", indent_width=2),
+    _braces("zig", ".zig"),
+    _braces("scala", ".scala", ".sc", strings=(_TRIPLE, _DOUBLE), indent_width=2),
+    _braces(
+        "css", ".css", grammar=("tree_sitter_css", "language"), line_comments=(), indent_width=2
+    ),
+    _braces("scss", ".scss", aliases=("less",), indent_width=2),
+    _braces(
+        "json",
+        ".json",
+        grammar=("tree_sitter_json", "language"),
+        strings=(_DOUBLE,),
+        line_comments=(),
+        indent_width=2,
+    ),
+    _braces("jsonc", ".jsonc", ".json5", aliases=("json5",), strings=(_DOUBLE,), indent_width=2),
+    Language(
+        "ruby",
+        (".rb", ".rake", ".gemspec"),
+        grammar=("tree_sitter_ruby", "language"),
+        block=BlockStyle.END,
+        line_comments=("#",),
+        strings=(_DOUBLE, _SINGLE),
+        brackets="()[]{}",
+        opens_block="{([|",
+        continues=frozenset({"else", "elsif", "when", "in", "rescue", "ensure"}),
+        ends=frozenset({"end"}),
+        begins=frozenset({"def", "class", "module", "if", "unless", "while", "until", "case"})
+        | frozenset({"begin", "for", "do", "then", "else"}),
+        regex_literals=True,
+        indent_width=2,
+    ),
+    Language(
+        "shellscript",
+        (".sh", ".bash", ".zsh"),
+        ("bash", "sh", "zsh"),
+        grammar=("tree_sitter_bash", "language"),
+        block=BlockStyle.END,
+        line_comments=("#",),
+        strings=(Quote('"', '"', multiline=True), Quote("'", "'", escapes=False, multiline=True)),
+        # The parentheses of `case` patterns do not balance.
+        brackets="[]{}",
+        opens_block="{",
+        continues=frozenset({"else", "elif"}),
+        ends=frozenset({"fi", "done", "esac"}),
+        begins=frozenset({"if", "while", "until", "for", "case", "then", "do", "else", "in"}),
+        indent_width=2,
+    ),
+    Language(
+        "lua",
+        (".lua",),
+        block=BlockStyle.END,
+        line_comments=("--",),
+        block_comments=(Quote("--[[", "]]", escapes=False, multiline=True),),
+        strings=(Quote("[[", "]]", escapes=False, multiline=True), _DOUBLE, _SINGLE),
+        brackets="()[]{}",
+        opens_block="{(",
+        continues=frozenset({"else", "elseif"}),
+        ends=frozenset({"end", "until"}),
+        begins=frozenset({"function", "if", "while", "for", "repeat", "do", "then", "else"}),
+        indent_width=2,
+    ),
+    Language(
+        "elixir",
+        (".ex", ".exs"),
+        block=BlockStyle.END,
+        line_comments=("#",),
+        strings=(_TRIPLE, _DOUBLE),
+        brackets="()[]{}",
+        opens_block="{([",
+        continues=frozenset({"else", "rescue", "catch", "after"}),
+        ends=frozenset({"end"}),
+        begins=frozenset({"do", "fn", "else"}),
+        indent_width=2,
+    ),
+    Language(
+        "html",
+        (".html", ".htm", ".xhtml"),
+        grammar=("tree_sitter_html", "language"),
+        block=BlockStyle.INDENT,
+        block_comments=(_XML,),
+        opens_block=">",
+        indent_width=2,
+    ),
+    Language(
+        "xml",
+        (".xml", ".svg", ".xsd", ".xsl"),
+        ("xsl",),
+        block=BlockStyle.INDENT,
+        block_comments=(_XML,),
+        opens_block=">",
+        indent_width=2,
+    ),
+    Language(
+        "yaml",
+        (".yaml", ".yml"),
+        ("dockercompose", "github-actions-workflow"),
+        block=BlockStyle.INDENT,
+        line_comments=("#",),
+        strings=(_DOUBLE, Quote("'", "'", escapes=False)),
+        brackets="[]{}",
+        opens_block=":",
+        indent_width=2,
+    ),
+    Language(
+        "toml",
+        (".toml",),
+        line_comments=("#",),
+        strings=(_TRIPLE, _DOUBLE, Quote("'", "'", escapes=False)),
+        brackets="[]{}",
+    ),
+    Language(
+        "sql",
+        (".sql",),
+        line_comments=("--",),
+        block_comments=(_SLASHES,),
+        strings=(Quote("'", "'", escapes=False), _DOUBLE),
+        brackets="()",
+        opens_block="(",
+    ),
+    Language("makefile", (".mk",), line_comments=("#",), brackets="()", uses_tabs=True),
+    Language("dockerfile", (".dockerfile",), line_comments=("#",), strings=(_DOUBLE,)),
+    Language("ini", (".ini", ".cfg", ".properties"), ("properties",), line_comments=("#", ";")),
+    Language("markdown", (".md", ".markdown"), block_comments=(_XML,), indent_width=2),
+    Language("restructuredtext", (".rst",), indent_width=3),
+    Language("plaintext", (".txt",), ("text",)),
+)
+
+PLAIN = _TABLE[-1]
+"""What everything unknown is."""
+
+_BY_ID = {name: language for language in _TABLE for name in (language.id, *language.aliases)}
+_BY_EXTENSION = {suffix: language for language in _TABLE for suffix in language.extensions}
+_BY_NAME = {"makefile": _BY_ID["makefile"], "dockerfile": _BY_ID["dockerfile"]}
+
+
+def language_of(language_id: str, uri: str = "") -> Language:
+    """The language by its LSP id, else by the extension in `uri` (or a path), else `PLAIN`.
+
+    An id of "plaintext" is what editors send when they do not know, so the extension may tell more.
+    """
+    found = _BY_ID.get(language_id.lower())
+    if found is not None and found is not PLAIN:
+        return found
+    path = PurePosixPath(uri.replace("\\", "/").partition("#")[0].partition("?")[0])
+    by_name = _BY_NAME.get(path.name.lower())
+    return by_name or _BY_EXTENSION.get(path.suffix.lower(), PLAIN)
+
+
+@cache
+def parser_of(language: Language) -> tree_sitter.Parser | None:
+    """A parser for the language, or None where it has no grammar or the grammar does not load.
+
+    Imports the grammar on first use. The grammars' packages share no types: this is the one place
+    that calls into them. A parser belongs to one thread; Sotto parses on the event loop alone.
+    """
+    if language.grammar is None:
+        return None
+    module_name, function_name = language.grammar
+    try:
+        module = importlib.import_module(module_name)
+        capsule: object = getattr(module, function_name)()
+        return tree_sitter.Parser(tree_sitter.Language(capsule))
+    except (ImportError, AttributeError, ValueError, TypeError, OSError):
+        logger.warning("the %s grammar does not load; blocks end by indentation", language.id)
+        return None

@@ -1,0 +1,88 @@
+"""Where the end of a suggestion says again what already stands after the cursor."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from lsp.context.brackets import Enclosure, closer_of
+from lsp.context.languages import Language
+from lsp.context.lexer import Lexer, TokenKind
+from lsp.context.surroundings import Surroundings, columns, indent_of
+
+_MAX_CHARS = 400
+"""Non-blank characters of either side that are compared."""
+
+_WORD = re.compile(r"\w")
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    start: int
+    """The suggestion may keep what comes before this index."""
+    is_hopeless: bool = False
+    """It repeats the rest of the line but cannot be cut there without breaking its brackets."""
+
+
+def find_overlap(text: str, around: Surroundings, enclosure: Enclosure) -> Overlap | None:
+    """The longest end of `text` that equals the beginning of the text after the cursor.
+
+    White space is not compared. On the cursor's line any whole token counts; when the rest of the
+    line is blank, the repetition must begin a line of `text`, at the indentation it has below. What
+    closes a bracket opened in `text` is never a repetition.
+    """
+    has_line_suffix = bool(around.line_suffix.strip())
+    below = around.after if has_line_suffix else around.after[len(around.line_suffix) :]
+    said = [(idx, char) for idx, char in enumerate(text) if not char.isspace()][-_MAX_CHARS:]
+    there = [(idx, char) for idx, char in enumerate(below[: 4 * _MAX_CHARS]) if not char.isspace()]
+    tail = "".join(char for _, char in said)
+    head = "".join(char for _, char in there[:_MAX_CHARS])
+    if not head or not tail:
+        return None
+    is_hopeless = False
+    for n_chars in range(min(len(tail), len(head)), 0, -1):
+        if not tail.endswith(head[:n_chars]):
+            continue
+        start, end = said[len(said) - n_chars][0], there[n_chars - 1][0] + 1
+        if _splits_word(text, start) or _splits_word(below, end):
+            continue
+        if not has_line_suffix and not _same_indent(text, start, around):
+            continue
+        if _n_open(text[:start], around.language, enclosure) > _n_open(
+            text, around.language, enclosure
+        ):
+            is_hopeless |= has_line_suffix and n_chars > 1 and bool(_WORD.search(text, start))
+            continue
+        return Overlap(start)
+    return Overlap(0, is_hopeless=True) if is_hopeless else None
+
+
+def _splits_word(text: str, at: int) -> bool:
+    return 0 < at < len(text) and bool(_WORD.match(text[at - 1]) and _WORD.match(text[at]))
+
+
+def _same_indent(text: str, start: int, around: Surroundings) -> bool:
+    """Whether the repetition begins a line of the suggestion, as deep as the line below is."""
+    line_start = text.rfind("\n", 0, start) + 1
+    if text[line_start:start].strip():
+        return False
+    indent = columns(text[line_start:start])
+    if line_start == 0:
+        if not around.is_blank_line:
+            return False
+        indent = columns(around.line_prefix + text[:start])
+    return indent == columns(indent_of(around.next_line))
+
+
+def _n_open(text: str, language: Language, enclosure: Enclosure) -> int:
+    """Brackets and quotes that `text` opens and does not close."""
+    lexer = Lexer(language)
+    lexer.enter(enclosure.zone, enclosure.quote)
+    stack: list[str] = []
+    for token in lexer.read(text):
+        if token.kind is TokenKind.OPEN:
+            stack.append(closer_of(language, token.text))
+        elif token.kind is TokenKind.CLOSE and token.text in stack:
+            del stack[len(stack) - 1 - stack[::-1].index(token.text) :]
+    is_new_quote = lexer.quote is not None and enclosure.quote is None
+    return len(stack) + is_new_quote

@@ -9,7 +9,7 @@ local M = {}
 local method = 'textDocument/inlineCompletion'
 
 --- What this file uses of the object, by name.
-local wanted = { 'handler', 'abort' }
+local wanted = { 'handler', 'abort', 'on_detach', 'destroy' }
 
 ---@param bufnr integer
 ---@return table? the buffer's object, absent where no server with inline completion is attached
@@ -38,6 +38,21 @@ end
 ---@param bufnr integer
 function M.enable(client, bufnr)
   vim.lsp.inline_completion.enable(true, { client_id = client.id, bufnr = bufnr })
+end
+
+--- Take a client that is leaving out of the buffer's object. What was enabled for one client in one buffer
+--- is not taken out by the built-in itself, which then fails at a client that is gone.
+---@param client vim.lsp.Client
+---@param bufnr integer
+function M.disable(client, bufnr)
+  local object = completor(bufnr)
+  if object then
+    object:abort()
+    object:on_detach(client.id)
+    if next(object.client_state) == nil then
+      object:destroy()
+    end
+  end
 end
 
 --- Whether it shows this client's suggestions in the buffer; the user may have switched it off since.

@@ -243,6 +243,7 @@ function M.attach(client, bufnr)
   on('LspDetach', function(event)
     if event.data.client_id == client.id then
       stop_timer(bufnr)
+      builtin.disable(client, bufnr)
       buffers[bufnr] = nil
       vim.api.nvim_del_augroup_by_id(group)
     end

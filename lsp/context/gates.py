@@ -30,6 +30,13 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+):")
 _INERT_SUFFIX = re.compile(r"[)\]}>\"'`]*[;,:]?[{(\[]?(?:\*/|-->|</[\w.:\-]*>|;)?")
 
 
+class Trigger(StrEnum):
+    AUTOMATIC = "automatic"
+    """The user typed or moved."""
+    INVOKED = "invoked"
+    """The user asked, by a key or a command."""
+
+
 class GateReason(StrEnum):
     """Why no suggestion was asked for. `sentence` says it to a person."""
 
@@ -73,15 +80,15 @@ class GateLimits:
 
 def should_suggest(
     snapshot: Snapshot,
+    trigger: Trigger,
     *,
-    is_invoked: bool = False,
     has_selection: bool = False,
     limits: GateLimits = GateLimits(),
 ) -> GateReason | None:
     """Why not to suggest here, or None to go on.
 
-    `is_invoked`: the user asked for it, so what only makes a suggestion unlikely to help does not
-    count. What makes it wrong or costly does.
+    Where the user asked for it, what only makes a suggestion unlikely to help does not count. What
+    makes it wrong or costly does.
     """
     if has_selection:
         return GateReason.SELECTION
@@ -96,7 +103,7 @@ def should_suggest(
         return GateReason.LINE_TOO_LONG
     if _looks_binary(snapshot):
         return GateReason.BINARY
-    if is_invoked:
+    if trigger is Trigger.INVOKED:
         return None
     if _has_too_little_text(snapshot):
         return GateReason.TOO_LITTLE_TEXT

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 _WORD_START = re.compile(r"(?<=[\s.(\[,=:'\"{])\S|\b\w")
@@ -82,7 +83,9 @@ def inside_line(line: str, at: int, rng: random.Random) -> Hole | None:
     return Hole("inside", at, at + start, at + end) if start > _indent(line) else None
 
 
-def block(lines: list[str], starts: list[int], index: int, rng: random.Random) -> Hole | None:
+def block(
+    lines: Sequence[str], starts: Sequence[int], index: int, rng: random.Random
+) -> Hole | None:
     """The body of the first block opened at or below `index`, with or without its header's end."""
     header = next(
         (k for k in range(index, len(lines) - 1) if lines[k].rstrip().endswith((":", "{"))), None

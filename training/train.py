@@ -141,7 +141,8 @@ class Worker:
         self.shared.counter.value = 0
         self.shared.losses.zero_()
         rate = strength(progress, self.warm, warm_up=args.warm_up, decay=args.decay)
-        values = [progress >= 1, due, phase, first, micro_rows, n_micro]
+        stop = progress >= 1 or self.step == args.max_steps
+        values = [stop, due, phase, first, micro_rows, n_micro]
         values += [rate, momentum_at(self.warm)]
         self.shared.plan.copy_(torch.tensor(values, dtype=torch.float64))
 
@@ -292,6 +293,7 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--minutes", type=float)
     parser.add_argument("--until", help="local time HH:MM at which the decay has to be done")
     parser.add_argument("--tokens", type=float)
+    parser.add_argument("--max-steps", type=int, help="end here, resumably, inside the schedule")
     parser.add_argument("--init", type=Path, help="a smaller model's folder to grow from")
     for name, value in (("vocab", 8192), ("dim", 256), ("layers", 6), ("heads", 6)):
         parser.add_argument(f"--{name}", type=int, default=value)

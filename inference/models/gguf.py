@@ -7,14 +7,10 @@ a little more where a later stage of it would trust the header.
 
 The `gguf` package is not used: it maps the file and follows the lengths in it without limits,
 makes one numpy view per value, and turns a 150 000-token vocabulary into Python lists.
-
-The file is read forward through a small window rather than mapped: reading a mapped file that
-another process truncates meanwhile kills the process.
 """
 
 from __future__ import annotations
 
-import os
 import stat
 import struct
 from io import FileIO
@@ -23,21 +19,22 @@ from typing import NoReturn
 
 import msgspec
 
-from inference.errors import InvalidModelError, ModelNotFoundError
+from inference.models.file_window import FileWindow
 from inference.models.gguf_format import (
     DEFAULT_ALIGNMENT,
     MAGIC,
     MAX_ALIGNMENT,
     MAX_ARRAY_STRINGS,
     MAX_DIMENSIONS,
+    MAX_HEADER_BYTES,
     MAX_KEPT_BYTES,
     MAX_KEPT_ITEMS,
     MAX_KEPT_TEXT_BYTES,
     MAX_KEY_BYTES,
     MAX_KEYS,
-    MAX_METADATA_BYTES,
     MAX_TENSOR_NAME_BYTES,
     MAX_TENSORS,
+    MAX_TOKEN_BYTES,
     MAX_VOCABULARY,
     SCALAR_FORMATS,
     TENSOR_TYPES,
@@ -45,13 +42,11 @@ from inference.models.gguf_format import (
     TensorType,
     ValueType,
 )
+from inference.models.refusals import invalid, recognised, shown, unreadable
 
 Scalar = int | float | bool | str
 
 _TOKENS_KEY = "tokenizer.ggml.tokens"
-_WINDOW_BYTES = 256 * 2**10
-_UINT64 = struct.Struct("<Q").unpack_from
-_DAMAGED = "download it again or choose another model"
 
 
 class MetadataValue(msgspec.Struct, frozen=True):
@@ -99,20 +94,6 @@ class GgufHeader(msgspec.Struct, frozen=True):
         return None if entry is None else entry.value
 
 
-def shown(text: str | bytes) -> str:
-    """Text out of a file, made safe and short for a message."""
-    plain = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    return repr(plain if len(plain) <= 60 else plain[:57] + "...")
-
-
-def invalid(path: Path, found: str, expected: str, advice: str = _DAMAGED) -> InvalidModelError:
-    """The one form all refusals of a file have."""
-    name = str(path).encode("utf-8", "backslashreplace").decode()
-    return InvalidModelError(
-        f"The model file {name} cannot be used: {found}, where {expected} was expected; {advice}."
-    )
-
-
 def read_header(path: Path, wanted_tokens: frozenset[str] = frozenset()) -> GgufHeader:
     """Reads and checks all of the file's header, and its size against the tensors it declares.
 
@@ -125,30 +106,20 @@ def read_header(path: Path, wanted_tokens: frozenset[str] = frozenset()) -> Gguf
         if not stat.S_ISREG(path.stat().st_mode):
             raise invalid(path, "a folder or a special file", "a regular file", "choose a .gguf")
         with FileIO(path) as file:
-            return _HeaderReader(path, file, wanted_tokens).read()
+            return _HeaderReader(FileWindow(path, file, MAX_HEADER_BYTES), wanted_tokens).read()
     except (OSError, ValueError) as error:
-        name = str(path).encode("utf-8", "backslashreplace").decode()
-        why = error.strerror if isinstance(error, OSError) else str(error)
-        raise ModelNotFoundError(
-            f"The model file {name} cannot be read ({why}); check the path and its permissions."
-        ) from error
+        raise unreadable(path, error) from error
 
 
 class _HeaderReader:
-    """One pass over one file. `_at` is what is being read, for messages."""
+    """One pass over one file."""
 
-    def __init__(self, path: Path, file: FileIO, wanted_tokens: frozenset[str]) -> None:
-        self._path = path
-        self._file = file
-        self._file_bytes = os.fstat(file.fileno()).st_size
+    def __init__(self, window: FileWindow, wanted_tokens: frozenset[str]) -> None:
+        self._window = window
         self._wanted_tokens = {text.encode(): text for text in wanted_tokens}
         self._token_ids: dict[str, int] = {}
-        self._window = b""
-        self._cursor = 0
-        self._window_end = 0
         self._kept_bytes = 0
         self._n_array_strings = 0
-        self._at = "the header"
 
     def read(self) -> GgufHeader:
         self._check_magic()
@@ -158,13 +129,13 @@ class _HeaderReader:
         metadata = self._metadata(n_keys)
         alignment = self._alignment(metadata)
         tensors = self._tensors(n_tensors)
-        self._at = "the start of the tensor data"
-        data_offset = self._position + -self._position % alignment
+        self._window.at = "the start of the tensor data"
+        data_offset = self._window.position + -self._window.position % alignment
         self._check_layout(tensors, data_offset, alignment)
         return GgufHeader(
-            path=self._path,
+            path=self._window.path,
             version=version,
-            file_bytes=self._file_bytes,
+            file_bytes=self._window.file_bytes,
             data_offset=data_offset,
             metadata=metadata,
             tensors=tensors,
@@ -174,16 +145,16 @@ class _HeaderReader:
     # The parts of a header, in their order in the file.
 
     def _check_magic(self) -> None:
-        if self._file_bytes == 0:
+        if self._window.file_bytes == 0:
             self._fail("an empty file", "a GGUF model")
-        start = self._take(min(self._file_bytes, len(MAGIC)))
+        start = self._window.take(min(self._window.file_bytes, len(MAGIC)))
         if start == MAGIC:
             return
-        known = _recognised(start + self._take(min(self._file_bytes - len(start), 60)))
+        known = recognised(start + self._window.take(min(self._window.file_bytes - len(start), 60)))
         self._fail(known or f"a file that starts with {shown(start)}", "a GGUF model")
 
     def _check_version(self) -> int:
-        version = self._u32()
+        version = self._window.u32()
         if version & 0xFFFF == 0:
             self._fail("a big-endian GGUF", "a little-endian one")
         if version not in VERSIONS:
@@ -192,7 +163,7 @@ class _HeaderReader:
         return version
 
     def _count(self, what: str, limit: int) -> int:
-        n = self._u64()
+        n = self._window.u64()
         if n > limit:
             self._fail(f"a header that announces {n} {what}", f"at most {limit}")
         return n
@@ -200,14 +171,12 @@ class _HeaderReader:
     def _metadata(self, n_keys: int) -> dict[str, MetadataValue]:
         metadata: dict[str, MetadataValue] = {}
         for key_idx in range(n_keys):
-            self._at = f"metadata key {key_idx + 1} of {n_keys}"
+            self._window.at = f"metadata key {key_idx + 1} of {n_keys}"
             key = self._name(MAX_KEY_BYTES, "key")
             if key in metadata:
                 self._fail(f"the metadata key {shown(key)} twice", "each key once")
-            self._at = f"the metadata key {shown(key)}"
+            self._window.at = f"the metadata key {shown(key)}"
             metadata[key] = self._value(key)
-            if self._position > MAX_METADATA_BYTES:
-                self._fail("metadata of more than 512 MiB", "a few megabytes")
         return metadata
 
     def _value(self, key: str) -> MetadataValue:
@@ -215,7 +184,7 @@ class _HeaderReader:
         if kind is not ValueType.ARRAY:
             return MetadataValue(kind, self._scalar(kind))
         element = self._value_type()
-        n = self._u64()
+        n = self._window.u64()
         if element is ValueType.ARRAY:
             self._fail(f"an array of arrays for {shown(key)}", "an array of plain values")
         if element is ValueType.STRING:
@@ -224,53 +193,65 @@ class _HeaderReader:
         return MetadataValue(element, self._numbers(element, n), n)
 
     def _value_type(self) -> ValueType:
-        number = self._u32()
+        number = self._window.u32()
         try:
             return ValueType(number)
         except ValueError:
-            self._fail(f"value type {number} in {self._at}", "one from 0 to 12")
+            self._fail(f"value type {number} in {self._window.at}", "one from 0 to 12")
 
     def _scalar(self, kind: ValueType) -> Scalar | None:
         if kind is ValueType.STRING:
-            n = self._length()
+            n = self._window.length()
             if n > MAX_KEPT_TEXT_BYTES or self._kept_bytes + n > MAX_KEPT_BYTES:
-                self._skip(n)
+                self._window.skip(n)
                 return None
             self._kept_bytes += n
-            return self._take(n).decode("utf-8", "backslashreplace")
+            return self._window.take(n).decode("utf-8", "backslashreplace")
         layout = struct.Struct("<" + SCALAR_FORMATS[kind])
-        number: int | float = layout.unpack(self._take(layout.size))[0]
+        number: int | float = layout.unpack(self._window.take(layout.size))[0]
         if kind is not ValueType.BOOL:
             return number
         if number not in (0, 1):
-            self._fail(f"the byte {number} as a truth value in {self._at}", "0 or 1")
+            self._fail(f"the byte {number} as a truth value in {self._window.at}", "0 or 1")
         return bool(number)
 
     def _numbers(self, element: ValueType, n: int) -> tuple[Scalar, ...] | None:
         code = SCALAR_FORMATS[element]
         size = struct.calcsize("<" + code)
-        if n > self._remaining // size:
-            self._fail(f"an array of {n} values in {self._at}", f"{self._remaining} bytes at most")
+        if n > self._window.remaining // size:
+            self._fail(
+                f"an array of {n} values in {self._window.at}",
+                f"{self._window.remaining} bytes at most",
+            )
         if n > MAX_KEPT_ITEMS or self._kept_bytes + n * size > MAX_KEPT_BYTES:
-            self._skip(n * size)
+            self._window.skip(n * size)
             return None
         self._kept_bytes += n * size
-        numbers: tuple[int | float, ...] = struct.unpack(f"<{n}{code}", self._take(n * size))
+        numbers: tuple[int | float, ...] = struct.unpack(f"<{n}{code}", self._window.take(n * size))
         return tuple(bool(x) for x in numbers) if element is ValueType.BOOL else numbers
 
     def _strings(self, n: int, key: str) -> None:
         self._n_array_strings += n
         limit = MAX_VOCABULARY if key == _TOKENS_KEY else MAX_ARRAY_STRINGS
-        if n > min(limit, self._remaining // 8) or self._n_array_strings > MAX_ARRAY_STRINGS:
-            most = min(limit, self._remaining // 8)
-            self._fail(f"an array of {n} texts in {self._at}", f"at most {most}")
+        most = min(limit, self._window.remaining // 8)
+        if n > most or self._n_array_strings > MAX_ARRAY_STRINGS:
+            self._fail(f"an array of {n} texts in {self._window.at}", f"at most {most}")
         if key != _TOKENS_KEY:
-            self._walk_strings(n, None)
+            self._window.walk_strings(n)
             return
-        # The runtime aborts the process when two tokens have the same text.
-        texts: set[bytes] = set()
-        self._walk_strings(n, texts)
-        if len(texts) != n:
+        # The runtime aborts the process when two tokens have the same text. Hashes of 64 bits,
+        # salted by this process, take less memory than the texts and are as good.
+        hashes: set[int] = set()
+
+        def see(token_id: int, token: bytes) -> None:
+            # The runtime takes a token up to its first NUL, and renames empty ones like this.
+            text = token.split(b"\0", 1)[0] or b"[EMPTY_%d]" % token_id
+            hashes.add(hash(text))
+            if text in self._wanted_tokens:
+                self._token_ids[self._wanted_tokens[text]] = token_id
+
+        self._window.walk_strings(n, MAX_TOKEN_BYTES, see)
+        if len(hashes) != n:
             self._fail("a vocabulary with the same token twice", "each token once")
 
     def _alignment(self, metadata: dict[str, MetadataValue]) -> int:
@@ -291,7 +272,7 @@ class _HeaderReader:
         tensors: list[TensorInfo] = []
         names: set[str] = set()
         for tensor_idx in range(n_tensors):
-            self._at = f"tensor {tensor_idx + 1} of {n_tensors}"
+            self._window.at = f"tensor {tensor_idx + 1} of {n_tensors}"
             tensor = self._tensor()
             if tensor.name in names:
                 self._fail(f"the tensor {shown(tensor.name)} twice", "each tensor once")
@@ -301,24 +282,24 @@ class _HeaderReader:
 
     def _tensor(self) -> TensorInfo:
         name = self._name(MAX_TENSOR_NAME_BYTES, "tensor name")
-        self._at = f"the tensor {shown(name)}"
-        n_dimensions = self._u32()
+        self._window.at = f"the tensor {shown(name)}"
+        n_dimensions = self._window.u32()
         if not 1 <= n_dimensions <= MAX_DIMENSIONS:
-            self._fail(f"{n_dimensions} dimensions in {self._at}", "1 to 4")
-        shape = tuple(self._u64() for _ in range(n_dimensions))
-        type_number = self._u32()
+            self._fail(f"{n_dimensions} dimensions in {self._window.at}", "1 to 4")
+        shape = tuple(self._window.u64() for _ in range(n_dimensions))
+        type_number = self._window.u32()
         kind = TENSOR_TYPES.get(type_number)
         if kind is None:
-            self._fail(f"the tensor type {type_number} in {self._at}", "a type of ggml")
-        tensor = TensorInfo(name, shape, kind, self._u64())
+            self._fail(f"the tensor type {type_number} in {self._window.at}", "a type of ggml")
+        tensor = TensorInfo(name, shape, kind, self._window.u64())
         if 0 in shape or shape[0] % kind.block_elements:
             rows = f"rows of a multiple of {kind.block_elements} values"
-            self._fail(f"the shape {shape} for {kind.name} data in {self._at}", rows)
+            self._fail(f"the shape {shape} for {kind.name} data in {self._window.at}", rows)
         # Python's integers do not overflow, so this also refuses what would overflow in C++.
-        if tensor.n_bytes > self._file_bytes:
+        if tensor.n_bytes > self._window.file_bytes:
             self._fail(
-                f"{tensor.n_bytes} bytes for {self._at} in a file of {self._file_bytes}",
-                "no more than the file holds",
+                f"{tensor.n_bytes} bytes for {self._window.at}",
+                f"no more than the file's {self._window.file_bytes}",
             )
         return tensor
 
@@ -327,139 +308,30 @@ class _HeaderReader:
     ) -> None:
         """The runtime takes tensors only back to back in their order, each padded."""
         expected = 0
+        file_bytes = self._window.file_bytes
         for tensor in tensors:
             if tensor.offset != expected:
                 found = f"the tensor {shown(tensor.name)} at data offset {tensor.offset}"
                 self._fail(found, f"the aligned end of the one before, {expected},")
             end = data_offset + tensor.offset + tensor.n_bytes
-            if end > self._file_bytes:
+            if end > file_bytes:
                 self._fail(
-                    f"{self._file_bytes} bytes and the end of the tensor {shown(tensor.name)}"
-                    f" at {end}",
+                    f"{file_bytes} bytes and the end of the tensor {shown(tensor.name)} at {end}",
                     "a whole file",
                     "it was cut short: download it again",
                 )
             expected += tensor.n_bytes + -tensor.n_bytes % alignment
 
-    # Reading. Every length is held against what the file still has before anything is read.
-
-    @property
-    def _position(self) -> int:
-        return self._window_end - len(self._window) + self._cursor
-
-    @property
-    def _remaining(self) -> int:
-        return self._file_bytes - self._position
-
-    def _take(self, n: int) -> bytes:
-        if n > self._remaining:
-            self._fail_truncated(n)
-        if self._cursor + n > len(self._window):
-            self._refill(n)
-        data = self._window[self._cursor : self._cursor + n]
-        self._cursor += n
-        return data
-
-    def _refill(self, at_least: int) -> None:
-        parts = [self._window[self._cursor :]]
-        have = len(parts[0])
-        while have < at_least:
-            part = self._file.read(max(_WINDOW_BYTES, at_least) - have)
-            if not part:
-                self._fail_truncated(at_least - have)
-            parts.append(part)
-            have += len(part)
-            self._window_end += len(part)
-        self._window = b"".join(parts)
-        self._cursor = 0
-
-    def _skip(self, n: int) -> None:
-        if n > self._remaining:
-            self._fail_truncated(n)
-        if self._cursor + n <= len(self._window):
-            self._cursor += n
-            return
-        self._window_end = self._file.seek(self._position + n)
-        self._window, self._cursor = b"", 0
-
-    def _u32(self) -> int:
-        return int.from_bytes(self._take(4), "little")
-
-    def _u64(self) -> int:
-        return int.from_bytes(self._take(8), "little")
-
-    def _length(self) -> int:
-        n = self._u64()
-        if n > self._remaining:
-            self._fail_truncated(n)
-        return n
-
     def _name(self, limit: int, what: str) -> str:
-        n = self._u64()
+        n = self._window.u64()
         if not 1 <= n <= limit:
-            self._fail(f"a {what} of {n} bytes at {self._at}", f"1 to {limit}")
-        name = self._take(n)
+            self._fail(f"a {what} of {n} bytes at {self._window.at}", f"1 to {limit}")
+        name = self._window.take(n)
         # The runtime compares names up to the first NUL, so two different ones could be the same.
         if min(name) < 0x20:
             self._fail(f"control characters in the {what} {shown(name)}", "plain text")
         return name.decode("utf-8", "backslashreplace")
 
-    def _walk_strings(self, n: int, texts: set[bytes] | None) -> None:
-        """Steps over `n` strings; those of a vocabulary go into `texts`."""
-        left = n
-        while left:
-            window, cursor = self._window, self._cursor
-            last = len(window) - 8
-            while left and cursor <= last:
-                start = cursor + 8
-                end = start + _UINT64(window, cursor)[0]
-                if end > len(window):
-                    break
-                if texts is not None:
-                    self._add_token(window[start:end], n - left, texts)
-                cursor = end
-                left -= 1
-            self._cursor = cursor
-            if left:
-                length = self._length()
-                if texts is None:
-                    self._skip(length)
-                elif length > MAX_KEPT_TEXT_BYTES:
-                    self._fail(f"a token of {length} bytes", f"at most {MAX_KEPT_TEXT_BYTES}")
-                else:
-                    self._add_token(self._take(length), n - left, texts)
-                left -= 1
-            if self._position > MAX_METADATA_BYTES:
-                self._fail("metadata of more than 512 MiB", "a few megabytes")
-
-    def _add_token(self, token: bytes, token_id: int, texts: set[bytes]) -> None:
-        # The runtime takes a token up to its first NUL, and renames empty ones like this.
-        text = token.split(b"\0", 1)[0] or b"[EMPTY_%d]" % token_id
-        texts.add(text)
-        if text in self._wanted_tokens:
-            self._token_ids[self._wanted_tokens[text]] = token_id
-
-    def _fail_truncated(self, n: int) -> NoReturn:
-        self._fail(
-            f"{self._file_bytes} bytes and {n} more announced at {self._at}",
-            "a whole file",
-            "it was cut short or is damaged: download it again",
-        )
-
-    def _fail(self, found: str, expected: str, advice: str = _DAMAGED) -> NoReturn:
-        raise invalid(self._path, found, expected, advice)
-
-
-def _recognised(start: bytes) -> str | None:
-    """What a file is that people mistake for a GGUF."""
-    if start.startswith(b"version https://git-lfs"):
-        return "a Git LFS pointer instead of the file itself (`git lfs pull` fetches it)"
-    if start.startswith((b"tjgg", b"fmgg", b"lmgg")):
-        return "a model in llama.cpp's old GGML format"
-    if start.startswith((b"PK\x03\x04", b"\x80\x02")):
-        return "a PyTorch checkpoint"
-    if start[8:10] == b'{"':
-        return "a safetensors file"
-    if start.lstrip().lower().startswith((b"<!doctype", b"<html")):
-        return "a web page, so the download went wrong"
-    return None
+    def _fail(self, found: str, expected: str, advice: str | None = None) -> NoReturn:
+        path = self._window.path
+        raise invalid(path, found, expected, advice) if advice else invalid(path, found, expected)

@@ -19,7 +19,7 @@ DEFAULT_ALIGNMENT = 32
 # Limits. Each is far above what any published model holds, and low enough that a crafted header
 # costs neither time nor memory: the largest header seen (Gemma 4: 262 144 tokens, 514 906 merges)
 # is 16 MB.
-MAX_METADATA_BYTES = 512 * 2**20
+MAX_HEADER_BYTES = 512 * 2**20
 MAX_KEYS = 16_384
 MAX_TENSORS = 65_536
 MAX_KEY_BYTES = 1_024
@@ -28,7 +28,8 @@ MAX_TENSOR_NAME_BYTES = 63
 MAX_DIMENSIONS = 4
 MAX_ARRAY_STRINGS = 4_000_000
 """Strings in all arrays together; they are the only part that is walked one by one."""
-MAX_VOCABULARY = 2_000_000
+MAX_VOCABULARY = 1_000_000
+MAX_TOKEN_BYTES = 4_096
 MAX_ALIGNMENT = 65_536
 MAX_KEPT_TEXT_BYTES = 64 * 2**10
 """A longer metadata string is checked and skipped; only its length is kept."""

@@ -1,18 +1,23 @@
 """Numbers of a model's shape, read from its metadata and checked before the runtime trusts them.
 
 The checks mirror the assertions with which the runtime ends the whole process, as opposed to
-refusing the file (`llama_model_base::load_hparams`, `llama_vocab::impl::load` and the graph
-builders in `src/models/`, llama.cpp as bundled with llama-cpp-python 0.3.36).
+refusing the file (`llama_model_base::load_hparams` and the graph builders in `src/models/`,
+llama.cpp as bundled with llama-cpp-python 0.3.36).
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import msgspec
 
 from inference.errors import InvalidModelError
 from inference.models.catalogue import catalogue
-from inference.models.gguf import GgufHeader, MetadataValue, invalid, shown
+from inference.models.gguf import GgufHeader, MetadataValue, TensorInfo
 from inference.models.gguf_format import ValueType
+from inference.models.refusals import invalid, shown
+from inference.models.tensor_checks import check_head_shapes
+from inference.models.vocabulary import vocabulary_size
 
 MAX_LAYERS = 512
 MAX_EXPERTS = 1024
@@ -80,8 +85,13 @@ class _Facts:
         return numbers
 
 
-def read_hyperparameters(header: GgufHeader, arch: str) -> Hyperparameters:
-    """Raises `InvalidModelError` for a shape the runtime would abort on."""
+def read_hyperparameters(
+    header: GgufHeader, arch: str, tensors: Sequence[TensorInfo]
+) -> Hyperparameters:
+    """`tensors` are those of all parts of the model.
+
+    Raises `InvalidModelError` for a shape the runtime would abort on.
+    """
     facts = _Facts(header, arch)
     n_layers = facts.uint("block_count", None, low=1, high=MAX_LAYERS)
     n_embd = facts.uint("embedding_length", None, low=1)
@@ -89,7 +99,11 @@ def read_hyperparameters(header: GgufHeader, arch: str) -> Hyperparameters:
     heads = facts.per_layer("attention.head_count", n_layers, [0] * n_layers)
     kv_heads = facts.per_layer("attention.head_count_kv", n_layers, heads)
     _check_experts(facts, n_layers)
-    _check_rope(facts, n_embd, heads)
+    _check_epsilons(facts)
+    _check_rope_scaling(facts)
+    if arch in catalogue().architectures.whole_head_rope and heads[0]:
+        width = _whole_head_width(facts, n_embd, heads)
+        check_head_shapes(header.path, tensors, heads, kv_heads, width)
     is_recurrent = arch in catalogue().architectures.recurrent
     if not is_recurrent and not any(heads):
         raise facts.fail("attention.head_count", 0, "at least 1")
@@ -111,54 +125,37 @@ def read_hyperparameters(header: GgufHeader, arch: str) -> Hyperparameters:
     )
 
 
-def vocabulary_size(header: GgufHeader) -> int:
-    entry = header.metadata.get("tokenizer.ggml.tokens")
-    return (entry.length or 0) if entry else 0
-
-
-def check_vocabulary(header: GgufHeader) -> None:
-    """The parts of a vocabulary must belong together.
-
-    Raises `InvalidModelError`.
-    """
-    n_vocab = vocabulary_size(header)
-    entry = header.metadata.get("tokenizer.ggml.tokens")
-    if entry is None or entry.type is not ValueType.STRING or not n_vocab:
-        raise invalid(header.path, "no vocabulary", "tokenizer.ggml.tokens, a list of texts")
-    allowed = {
-        "token_type": (ValueType.INT32,),
-        "scores": (ValueType.FLOAT32, ValueType.INT32),
-    }
-    for name, types in allowed.items():
-        entry = header.metadata.get(f"tokenizer.ggml.{name}")
-        if entry and (entry.type not in types or (entry.length or 0) < n_vocab):
-            found = f"{entry.length} values of type {entry.type.name} for tokenizer.ggml.{name}"
-            raise invalid(header.path, found, f"one for each of {n_vocab} tokens")
-    merges = header.metadata.get("tokenizer.ggml.merges")
-    if merges and (merges.type is not ValueType.STRING or merges.length is None):
-        found = f"a value of type {merges.type.name} for tokenizer.ggml.merges"
-        raise invalid(header.path, found, "a list of texts")
-
-
 def _check_experts(facts: _Facts, n_layers: int) -> None:
     n_experts = facts.uint("expert_count", 0, high=MAX_EXPERTS)
     used = max(facts.per_layer("expert_used_count", n_layers, [0] * n_layers))
     if used > n_experts or (n_experts and not used):
         raise facts.fail("expert_used_count", used, f"1 to {n_experts}")
     groups = facts.uint("expert_group_count", 0)
+    if groups and (groups >= n_experts or n_experts % groups):
+        raise facts.fail("expert_group_count", groups, f"a divisor of {n_experts} experts")
     if groups > 1:
-        if groups >= n_experts or n_experts % groups:
-            raise facts.fail("expert_group_count", groups, f"a divisor of {n_experts} experts")
         facts.uint("expert_group_used_count", 0, low=1, high=groups - 1)
 
 
-def _check_rope(facts: _Facts, n_embd: int, heads: list[int]) -> None:
+def _check_epsilons(facts: _Facts) -> None:
+    for norm in ("layer_norm", "layer_norm_rms", "group_norm"):
+        key = f"attention.{norm}_epsilon"
+        entry = facts.entry(key)
+        if entry is None:
+            continue
+        if not isinstance(entry.value, float) or not 0 <= entry.value < 1:
+            raise facts.fail(key, entry.value, "a small positive number")
+
+
+def _check_rope_scaling(facts: _Facts) -> None:
     scaling = facts.header.get(f"{facts.arch}.rope.scaling.type")
     if scaling is not None and scaling not in _ROPE_SCALINGS:
         found = shown(scaling) if isinstance(scaling, str) else scaling
         raise facts.fail("rope.scaling.type", found, "one of " + ", ".join(_ROPE_SCALINGS))
-    if facts.arch not in catalogue().architectures.whole_head_rope or not heads[0]:
-        return
+
+
+def _whole_head_width(facts: _Facts, n_embd: int, heads: list[int]) -> int:
+    """The one width that keys, values and rotation must share."""
     width = n_embd // heads[0]
     key = facts.uint("attention.key_length", width, low=1)
     value = facts.uint("attention.value_length", width, low=1)
@@ -166,6 +163,7 @@ def _check_rope(facts: _Facts, n_embd: int, heads: list[int]) -> None:
     if not key == value == rope:
         found = f"heads of {key} and {value} values, {rope} of them rotated,"
         raise invalid(facts.header.path, found, "three equal numbers")
+    return key
 
 
 def _attention_layers(facts: _Facts, kv_heads: list[int]) -> list[int]:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import NoReturn
 
 import msgspec
 
-from inference.errors import UnsupportedModelError
 from inference.models.builtin_model import builtin_model_path
 from inference.models.catalogue import catalogue
-from inference.models.gguf import GgufHeader, invalid, read_header, shown
+from inference.models.gguf import GgufHeader, TensorInfo, read_header
 from inference.models.gguf_format import FILE_TYPES
-from inference.models.hyperparameters import check_vocabulary, read_hyperparameters
+from inference.models.hyperparameters import read_hyperparameters
+from inference.models.refusals import invalid, shown, unsupported
+from inference.models.tensor_checks import check_tensor_types
+from inference.models.vocabulary import BYTE_TOKENS, check_vocabulary
 
 _SPLIT_NAME = re.compile(r"^(?P<stem>.*)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf$")
 _MAX_PARTS = 256
+_FILE_TYPE_MASK = 1023
+"""Without LLAMA_FTYPE_GUESSED."""
 
 
 class FimTokens(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,13 +81,15 @@ def inspect_model(path: Path | None = None) -> ModelSummary:
     Raises `ModelNotFoundError`, `InvalidModelError` or `UnsupportedModelError`.
     """
     path = (path or builtin_model_path()).absolute()
-    header = read_header(path, catalogue().token_texts())
+    header = read_header(path, catalogue().token_texts() | BYTE_TOKENS)
     arch = _check_kind(header)
     headers = [header, *_other_parts(header)]
-    if not any(part.tensors for part in headers):
-        _unsupported(path, "it holds a vocabulary but no weights")
+    tensors = [tensor for part in headers for tensor in part.tensors]
+    if not tensors:
+        raise unsupported(path, "it holds a vocabulary but no weights")
     check_vocabulary(header)
-    facts = read_hyperparameters(header, arch)
+    check_tensor_types(path, tensors)
+    facts = read_hyperparameters(header, arch, tensors)
     fim, prefix_text = _fim_tokens(header, facts.n_vocab)
     return ModelSummary(
         name=_name(header),
@@ -92,8 +97,8 @@ def inspect_model(path: Path | None = None) -> ModelSummary:
         arch=arch,
         family=catalogue().family(arch, prefix_text, _names(header)).name,
         is_builtin=path == builtin_model_path(),
-        n_params=sum(tensor.n_elements for part in headers for tensor in part.tensors),
-        quantization=_quantization(headers),
+        n_params=sum(tensor.n_elements for tensor in tensors),
+        quantization=_quantization(header, tensors),
         size_bytes=sum(part.file_bytes for part in headers),
         n_parts=len(headers),
         n_ctx_train=facts.n_ctx_train,
@@ -112,29 +117,26 @@ def inspect_model(path: Path | None = None) -> ModelSummary:
     )
 
 
-def _unsupported(path: Path, why: str, advice: str = "choose a model that writes text") -> NoReturn:
-    name = str(path).encode("utf-8", "backslashreplace").decode()
-    raise UnsupportedModelError(f"The model file {name} cannot be used: {why}; {advice}.")
-
-
 def _check_kind(header: GgufHeader) -> str:
     """Refuses what is no generating language model. Returns the architecture."""
     known = catalogue().architectures
     arch = header.get("general.architecture")
     kind = header.get("general.type")
     if isinstance(kind, str) and kind not in ("model", ""):
-        _unsupported(header.path, f"it is of type {shown(kind)}, not a whole model")
+        raise unsupported(header.path, f"it is of type {shown(kind)}, not a whole model")
     if not isinstance(arch, str):
         raise invalid(header.path, "no text for general.architecture", "one")
     if arch in known.unsuitable:
-        _unsupported(header.path, f"its architecture is {shown(arch)}, {known.unsuitable[arch]}")
+        raise unsupported(
+            header.path, f"its architecture is {shown(arch)}, {known.unsuitable[arch]}"
+        )
     if arch not in known.generating | known.recurrent | known.hybrid:
         why = f"its architecture {shown(arch)} is not known to this version"
-        _unsupported(header.path, why, "update Sotto or choose another model")
+        raise unsupported(header.path, why, "update Sotto or choose another model")
     if header.get(f"{arch}.pooling_type") or header.get(f"{arch}.attention.causal") is False:
-        _unsupported(header.path, "it is an embedding model")
+        raise unsupported(header.path, "it is an embedding model")
     if f"{arch}.classifier.output_labels" in header.metadata:
-        _unsupported(header.path, "it is a classifier")
+        raise unsupported(header.path, "it is a classifier")
     return arch
 
 
@@ -158,7 +160,7 @@ def _other_parts(header: GgufHeader) -> list[GgufHeader]:
 
     if header.get("split.no") != 0 or int(named["number"]) != 1:
         first = part_path(1).name
-        _unsupported(path, "it is not the first part of its model", f"choose {first} instead")
+        raise unsupported(path, "it is not the first part of its model", f"choose {first} instead")
     parts: list[GgufHeader] = []
     for number in range(2, count + 1):
         part = read_header(part_path(number))
@@ -184,15 +186,14 @@ def _name(header: GgufHeader) -> str:
     return next((name[:80] for name in printable if name), header.path.stem)
 
 
-def _quantization(headers: list[GgufHeader]) -> str:
+def _quantization(header: GgufHeader, tensors: list[TensorInfo]) -> str:
     """From `general.file_type`; else the type that holds most of the bytes."""
-    file_type = headers[0].get("general.file_type")
-    if isinstance(file_type, int) and (name := FILE_TYPES.get(file_type & 1023)):
+    file_type = header.get("general.file_type")
+    if isinstance(file_type, int) and (name := FILE_TYPES.get(file_type & _FILE_TYPE_MASK)):
         return name
     bytes_of: dict[str, int] = {}
-    for part in headers:
-        for tensor in part.tensors:
-            bytes_of[tensor.type.name] = bytes_of.get(tensor.type.name, 0) + tensor.n_bytes
+    for tensor in tensors:
+        bytes_of[tensor.type.name] = bytes_of.get(tensor.type.name, 0) + tensor.n_bytes
     return max(bytes_of, key=bytes_of.__getitem__)
 
 

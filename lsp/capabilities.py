@@ -1,0 +1,58 @@
+"""What the client can do, asked once and kept as booleans."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lsprotocol import types
+
+from lsp.positions import Encoding
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCapabilities:
+    """The parts of the client's capabilities that change what the server does."""
+
+    inline_completion: bool = False
+    """Shows ghost text by itself."""
+    configuration: bool = False
+    """Answers `workspace/configuration`."""
+    dynamic_configuration: bool = False
+    """Lets the server register for `workspace/didChangeConfiguration`."""
+    work_done_progress: bool = False
+    """Takes `window/workDoneProgress/create`."""
+    insert_text_mode: bool = False
+    """Honours `CompletionItem.insertTextMode`."""
+    markdown_documentation: bool = False
+    """Renders markdown in a completion item's documentation."""
+    name: str = "unknown"
+    """The client's name and version, for the log."""
+
+
+def read_capabilities(params: types.InitializeParams) -> ClientCapabilities:
+    text_document = params.capabilities.text_document
+    workspace = params.capabilities.workspace
+    window = params.capabilities.window
+    completion = text_document.completion if text_document else None
+    item = completion.completion_item if completion else None
+    did_change = workspace.did_change_configuration if workspace else None
+    info = params.client_info
+    return ClientCapabilities(
+        inline_completion=text_document is not None and text_document.inline_completion is not None,
+        configuration=bool(workspace and workspace.configuration),
+        dynamic_configuration=bool(did_change and did_change.dynamic_registration),
+        work_done_progress=bool(window and window.work_done_progress),
+        insert_text_mode=item is not None and item.insert_text_mode_support is not None,
+        markdown_documentation=item is not None
+        and types.MarkupKind.Markdown in (item.documentation_format or ()),
+        name=f"{info.name} {info.version or ''}".strip() if info else "unknown",
+    )
+
+
+def choose_encoding(capabilities: types.ClientCapabilities) -> Encoding:
+    """The first encoding the client names that we know; UTF-16 where it names none."""
+    general = capabilities.general
+    for name in (general.position_encodings or ()) if general else ():
+        if name in tuple(Encoding):
+            return Encoding(name)
+    return Encoding.UTF16

@@ -1,0 +1,138 @@
+"""Everything the server sends unasked: messages, progress, status, questions."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from time import monotonic
+from uuid import uuid4
+
+import msgspec
+from lsprotocol import types
+from pygls.lsp.server import LanguageServer
+
+from lsp.capabilities import ClientCapabilities
+
+logger = logging.getLogger(__name__)
+
+_ANSWER_TIMEOUT_S = 10.0
+_REPEAT_AFTER_S = 30.0
+
+
+class Client:
+    """The editor, as seen from the server. The same message is not repeated for half a minute."""
+
+    def __init__(self, server: LanguageServer) -> None:
+        self._server = server
+        self.capabilities = ClientCapabilities()
+        self._shown_at: dict[str, float] = {}
+
+    def show_error(self, message: str) -> None:
+        """Put an error before the user's eyes."""
+        self._show(types.MessageType.Error, message)
+
+    def show_warning(self, message: str) -> None:
+        """Put a warning before the user's eyes."""
+        self._show(types.MessageType.Warning, message)
+
+    def log_warning(self, message: str) -> None:
+        """Write to the editor's log for this server, without disturbing anyone."""
+        if self._is_new(message):
+            params = types.LogMessageParams(type=types.MessageType.Warning, message=message)
+            self._server.window_log_message(params)
+
+    def notify(self, method: str, params: msgspec.Struct) -> None:
+        """Send one of our own notifications."""
+        self._server.protocol.notify(method, msgspec.to_builtins(params))
+
+    async def configuration(self, section: str) -> object | None:
+        """The editor's settings under `section`; None if it has none or does not answer."""
+        params = types.ConfigurationParams(items=[types.ConfigurationItem(section=section)])
+        try:
+            async with asyncio.timeout(_ANSWER_TIMEOUT_S):
+                answer: Sequence[object] = (
+                    await self._server.workspace_configuration_async(params) or ()
+                )
+        except TimeoutError:
+            logger.warning("The editor did not answer workspace/configuration.")
+            return None
+        except Exception as error:  # noqa: BLE001 - whatever the editor answers, we go on
+            logger.warning("workspace/configuration failed: %s", type(error).__name__)
+            return None
+        return answer[0] if answer else None
+
+    async def watch_configuration(self) -> None:
+        """Ask to be told when the settings change."""
+        registration = types.Registration(
+            id="sotto-configuration",
+            method=types.WORKSPACE_DID_CHANGE_CONFIGURATION,
+            register_options=types.DidChangeConfigurationRegistrationOptions(section="sotto"),
+        )
+        try:
+            async with asyncio.timeout(_ANSWER_TIMEOUT_S):
+                await self._server.client_register_capability_async(
+                    types.RegistrationParams([registration])
+                )
+        except Exception as error:  # noqa: BLE001 - whatever the editor answers, we go on
+            logger.warning("client/registerCapability failed: %s", type(error).__name__)
+
+    async def begin_progress(self, title: str) -> Progress | None:
+        """Show that something runs. None if the editor cannot show it."""
+        if not self.capabilities.work_done_progress:
+            return None
+        token = f"sotto-{uuid4()}"
+        try:
+            async with asyncio.timeout(_ANSWER_TIMEOUT_S):
+                await self._server.window_work_done_progress_create_async(
+                    types.WorkDoneProgressCreateParams(token=token)
+                )
+        except Exception as error:  # noqa: BLE001 - whatever the editor answers, we go on
+            logger.warning("window/workDoneProgress/create failed: %s", type(error).__name__)
+            return None
+        progress = Progress(self._server, token)
+        progress.send(types.WorkDoneProgressBegin(title=title, cancellable=False, percentage=0))
+        return progress
+
+    def _show(self, kind: types.MessageType, message: str) -> None:
+        if self._is_new(message):
+            params = types.ShowMessageParams(type=kind, message=message)
+            self._server.window_show_message(params)
+
+    def _is_new(self, message: str) -> bool:
+        now = monotonic()
+        self._shown_at = {
+            old: at for old, at in self._shown_at.items() if now - at < _REPEAT_AFTER_S
+        }
+        if message in self._shown_at:
+            return False
+        self._shown_at[message] = now
+        logger.warning("Told the user: %s", message)
+        return True
+
+
+class Progress:
+    """One progress display that has begun."""
+
+    def __init__(self, server: LanguageServer, token: str) -> None:
+        self._server = server
+        self._token = token
+        self._percentage = 0
+
+    def report(self, fraction: float) -> None:
+        """`fraction` is 0 to 1; whole percents only are sent."""
+        percentage = int(100 * fraction)
+        if percentage > self._percentage:
+            self._percentage = percentage
+            self.send(types.WorkDoneProgressReport(percentage=percentage))
+
+    def end(self, message: str) -> None:
+        self.send(types.WorkDoneProgressEnd(message=message))
+
+    def send(
+        self,
+        value: types.WorkDoneProgressBegin
+        | types.WorkDoneProgressReport
+        | types.WorkDoneProgressEnd,
+    ) -> None:
+        self._server.progress(types.ProgressParams(token=self._token, value=value))

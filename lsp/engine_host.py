@@ -1,0 +1,153 @@
+"""The engine's life inside the server: load, fall back, replace, close; and what is said of it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from inference import Engine, EngineConfig, EngineState, EngineStatus, InferenceError, ModelInfo
+from lsp.client import Client, Progress
+from lsp.settings import ModelSettings
+
+logger = logging.getLogger(__name__)
+
+MakeEngine = Callable[[EngineConfig], Engine]
+
+
+class EngineHost:
+    """Keeps the engine the settings ask for. One model is in memory at a time."""
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        model_path: Path | None = None,
+        make_engine: MakeEngine = Engine,
+        on_change: Callable[[], None],
+    ) -> None:
+        """`model_path` is the command line's and wins over the settings; `on_change` is called on
+        the event loop whenever `status` or `message` may have changed."""
+        self._client = client
+        self._model_path = model_path
+        self._make_engine = make_engine
+        self._on_change = on_change
+        self._engine: Engine | None = None
+        self._wanted: ModelSettings | None = None
+        self._served: ModelSettings | None = None
+        self._work: asyncio.Task[None] | None = None
+        self._progress: Progress | None = None
+        self._is_closed = False
+        self.message: str | None = None
+        """For a person: why no model runs, or another than the configured one."""
+
+    @property
+    def status(self) -> EngineStatus:
+        if self._engine is None:
+            state = EngineState.CLOSED if self._is_closed else EngineState.STOPPED
+            return EngineStatus(state=state)
+        return self._engine.status()
+
+    @property
+    def ready(self) -> tuple[Engine, ModelInfo] | None:
+        """The engine and its model, if one can serve a request now."""
+        status = self.status
+        if self._engine is None or status.state is not EngineState.READY or status.model is None:
+            return None
+        return self._engine, status.model
+
+    def want(self, model: ModelSettings) -> None:
+        """Serve `model` from now on; returns at once. Nothing happens if it is served already."""
+        self._wanted = model
+        if not self._is_closed and (self._work is None or self._work.done()):
+            self._work = asyncio.create_task(self._catch_up(), name="engine-host")
+
+    async def close(self) -> None:
+        """Cancel all work and free the model. Idempotent."""
+        self._is_closed = True
+        if self._work is not None:
+            self._work.cancel()
+            await asyncio.gather(self._work, return_exceptions=True)
+        await self._drop_engine()
+
+    async def _catch_up(self) -> None:
+        """Load what is wanted, until nothing newer is."""
+        while self._wanted is not None and self._wanted != self._served:
+            model = self._wanted
+            self._served = model
+            await self._drop_engine()
+            await self._load(model)
+
+    async def _load(self, model: ModelSettings) -> None:
+        self.message = None
+        config = _engine_config(model, self._model_path)
+        error = await self._try(config)
+        if error is None:
+            return
+        if config.model_path is None or not model.fallback_to_builtin:
+            self._report(f"{error}")
+            return
+        self._report(f"{error} The built-in model is used instead.")
+        await self._drop_engine()
+        fallback_error = await self._try(
+            EngineConfig(n_threads=config.n_threads, n_gpu_layers=config.n_gpu_layers)
+        )
+        if fallback_error is not None:
+            self._report(f"{error} The built-in model cannot be used either: {fallback_error}")
+
+    async def _try(self, config: EngineConfig) -> str | None:
+        """Load a model; returns why that failed, or None."""
+        name = config.model_path.name if config.model_path else "the built-in model"
+        logger.info("Loading %s.", name)
+        engine = self._make_engine(config)
+        self._engine = engine
+        self._progress = await self._client.begin_progress(f"Sotto: loading {name}")
+        error: str | None = None
+        try:
+            engine.start(lambda status: self._on_status(engine, status))
+            info = await engine.wait_ready()
+            logger.info("Loaded %s (%s).", info.name, info.quantization)
+        except InferenceError as failure:
+            error = str(failure)
+        except OSError as failure:
+            error = f"The model cannot be read: {failure}."
+        finally:
+            if self._progress is not None:
+                self._progress.end("failed" if error else "done")
+                self._progress = None
+            self._on_change()
+        return error
+
+    def _on_status(self, engine: Engine, status: EngineStatus) -> None:
+        if engine is not self._engine:
+            return
+        if status.load_progress is not None and self._progress is not None:
+            self._progress.report(status.load_progress)
+        if status.state is EngineState.FAILED and status.model is not None:
+            # It had been ready: a failure while loading is reported by `_load`.
+            self._report(status.error or "The engine failed.")
+        self._on_change()
+
+    def _report(self, message: str) -> None:
+        self.message = message
+        self._client.show_error(f"Sotto: {message}")
+        self._on_change()
+
+    async def _drop_engine(self) -> None:
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            self._on_change()
+            await engine.close()
+
+
+def _engine_config(model: ModelSettings, model_path: Path | None) -> EngineConfig:
+    path = model_path
+    if path is None and model.path is not None:
+        path = Path(model.path).expanduser()
+    return EngineConfig(
+        model_path=path,
+        n_ctx=model.context_size,
+        n_threads=model.threads,
+        n_gpu_layers=model.gpu_layers,
+    )

@@ -1,0 +1,34 @@
+"""`textDocument/inlineCompletion`: ghost text."""
+
+from __future__ import annotations
+
+from lsprotocol import types
+
+from lsp.answer import Question, answer
+from lsp.context.gates import Trigger
+from lsp.session import Session
+
+
+async def inline_completion(
+    session: Session, params: types.InlineCompletionParams
+) -> types.InlineCompletionList:
+    """Suggestions at the cursor; `items` is empty where there are none, never null.
+
+    An editor may keep showing the former suggestion on null or on an error.
+    """
+    is_invoked = params.context.trigger_kind is types.InlineCompletionTriggerKind.Invoked
+    selected = params.context.selected_completion_info
+    given = await answer(
+        session,
+        Question(
+            request_id=session.request_id(),
+            uri=params.text_document.uri,
+            position=params.position,
+            trigger=Trigger.INVOKED if is_invoked else Trigger.AUTOMATIC,
+            selected=selected,
+        ),
+    )
+    place = selected.range if selected else types.Range(params.position, params.position)
+    return types.InlineCompletionList(
+        items=[types.InlineCompletionItem(insert_text=text, range=place) for text in given.texts]
+    )

@@ -1,0 +1,168 @@
+"""The wire form of the configuration: what an editor may send. Everything is optional.
+
+The descriptions here are the ones in `docs/configuration.md`; defaults live in `lsp.settings`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+AutoAlwaysNever = Literal["auto", "always", "never"]
+
+
+class _Group(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True):
+    """Keys are camelCase on the wire; an absent or null key leaves the default."""
+
+
+class ModelOptions(_Group):
+    """Which model runs, and on what."""
+
+    path: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                description="A model file (GGUF): an absolute path, or one that starts with `~`. "
+                "Without it the built-in model is used. The command line's `--model` wins over "
+                "it. After start-up a path inside an open workspace folder is refused.",
+            ),
+        ]
+        | None
+    ) = None
+    context_size: (
+        Annotated[
+            int,
+            Meta(
+                ge=256,
+                le=1_048_576,
+                description="Tokens one request may use, prompt and answer together. "
+                "Without it the model and the free memory decide.",
+            ),
+        ]
+        | None
+    ) = None
+    gpu_layers: (
+        Annotated[
+            int,
+            Meta(
+                ge=0,
+                le=10_000,
+                description="Layers to run on the GPU; 0 keeps the model on the CPU. "
+                "Without it all of them, where the runtime has a GPU.",
+            ),
+        ]
+        | None
+    ) = None
+    threads: (
+        Annotated[
+            int,
+            Meta(
+                ge=1,
+                le=1024,
+                description="Threads that compute. Without it the machine's cores decide.",
+            ),
+        ]
+        | None
+    ) = None
+    fallback_to_builtin: (
+        Annotated[
+            bool,
+            Meta(description="Use the built-in model when the configured one cannot be loaded."),
+        ]
+        | None
+    ) = None
+
+
+class InlineCompletionOptions(_Group):
+    """The suggestion at the cursor."""
+
+    enabled: (
+        Annotated[bool, Meta(description="Suggest at all, as ghost text or in completion lists.")]
+        | None
+    ) = None
+    max_lines: (
+        Annotated[int, Meta(ge=1, le=200, description="Most lines a suggestion may have.")] | None
+    ) = None
+    max_tokens: (
+        Annotated[int, Meta(ge=1, le=2048, description="Most tokens the model may write for one.")]
+        | None
+    ) = None
+    min_confidence: (
+        Annotated[
+            float,
+            Meta(
+                ge=0,
+                le=1,
+                description="Suggestions the model is less sure of are not shown while you type. "
+                "It is the mean (geometric) probability of the suggestion's tokens; 0 shows "
+                "everything. Without it the model's own default is used. "
+                "A suggestion you ask for is always shown.",
+            ),
+        ]
+        | None
+    ) = None
+    candidates: (
+        Annotated[
+            int, Meta(ge=1, le=8, description="How many to offer when you ask for a suggestion.")
+        ]
+        | None
+    ) = None
+    disabled_languages: (
+        Annotated[
+            list[str],
+            Meta(
+                description="Language ids, as your editor names them, in which nothing is "
+                "suggested, such as `markdown`."
+            ),
+        ]
+        | None
+    ) = None
+    multiline: (
+        Annotated[
+            AutoAlwaysNever,
+            Meta(
+                description="`auto`: several lines where nothing stands to the right of the "
+                "cursor; `always`; `never`: one line."
+            ),
+        ]
+        | None
+    ) = None
+
+
+class CompletionOptions(_Group):
+    """The same suggestion in the editor's completion list."""
+
+    enabled: (
+        Annotated[
+            AutoAlwaysNever,
+            Meta(description="`auto`: only for editors without ghost text; `always`; `never`."),
+        ]
+        | None
+    ) = None
+
+
+class LoggingOptions(_Group):
+    """The server's log. Where it goes is said on the command line."""
+
+    level: (
+        Annotated[
+            Literal["debug", "info", "warning", "error"],
+            Meta(
+                description="How much is logged. `--log-level` wins over it. No level logs your "
+                "text; `debug` may quote parts of it in an error's message."
+            ),
+        ]
+        | None
+    ) = None
+
+
+class Options(_Group):
+    """Everything under the section `sotto`."""
+
+    model: ModelOptions | None = None
+    inline_completion: InlineCompletionOptions | None = None
+    completion: CompletionOptions | None = None
+    logging: LoggingOptions | None = None

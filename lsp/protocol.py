@@ -1,0 +1,64 @@
+"""Our own methods, beside the protocol's: their names, parameters and results.
+
+Mirrored in `docs/protocol.md`; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+STATUS = "sotto/status"
+"""Request without parameters → `Status`; also a notification with one whenever it changes."""
+RECENT_REQUESTS = "sotto/recentRequests"
+"""Request without parameters → a list of `lsp.records.RequestRecord`, oldest first."""
+DOCUMENT_INFO = "sotto/documentInfo"
+"""Request with `DocumentInfoParams` → `DocumentInfo`."""
+
+
+class StatusModel(msgspec.Struct, frozen=True, kw_only=True):
+    """The model that answers."""
+
+    name: str
+    path: str
+    arch: str
+    n_params: int
+    quantization: str
+    n_ctx: int
+    """Tokens one request may use, prompt and answer together."""
+    is_builtin: bool
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    state: str
+    """`stopped`, `loading`, `ready`, `failed` or `closed`; suggestions come only when `ready`."""
+    model: StatusModel | None
+    """None until one is ready."""
+    backend: str
+    threads: int
+    rss_bytes: int
+    """Memory the server's process holds."""
+    version: str
+    """Sotto's."""
+    message: str | None
+    """For a person: why the state is `failed`, or why not the configured model runs."""
+
+
+class TextDocument(msgspec.Struct, frozen=True):
+    uri: str
+
+
+class DocumentInfoParams(msgspec.Struct, frozen=True, rename="camel"):
+    text_document: TextDocument
+
+
+class DocumentInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """The server's copy of a document, for comparison with the editor's."""
+
+    uri: str
+    version: int
+    n_chars: int | None
+    """Unicode characters; None if the document is too large to be kept."""
+    sha256: str | None
+    """Of the text as UTF-8, in hexadecimal; None if the document is too large to be kept."""
+    suspicion: str | None
+    """Why the copy may differ from the editor's; None if there is no sign of it."""

@@ -1,0 +1,66 @@
+"""`serve`: the language server as a process, from its first check to its exit status."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+import threading
+from functools import lru_cache
+from pathlib import Path
+
+from lsp import installation, logs
+from lsp.errors import InstallationError
+from lsp.logs import LogLevel
+from lsp.stdio import Channel
+
+_GRACE_S = 1.5
+"""How long the engine may take to stop once the editor has left."""
+
+
+def serve(
+    channel: Channel,
+    *,
+    model_path: Path | None = None,
+    log_level: LogLevel | None = None,
+    log_file: Path | None = None,
+    log_json: bool = False,
+) -> int:
+    """Serve the editor at the other end of `channel`; returns the process's exit status.
+
+    `model_path` wins over the editor's settings. 0 after an orderly `shutdown` and `exit`; 1 if
+    the editor left without one, or if the server cannot start.
+    """
+    try:
+        installation.check()
+        logs.configure(level=log_level or "info", file=log_file, as_json=log_json)
+    except InstallationError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except OSError as error:
+        sys.stderr.write(f"Sotto cannot write its log: {error}\n")
+        return 1
+    logging.getLogger(__name__).info("Starting.")
+
+    # Only now: both load packages that must have passed the check.
+    from inference import Engine
+    from lsp.conversation import converse
+
+    @lru_cache(maxsize=1)
+    def exit_soon() -> None:
+        # A model may be loading, which cannot be interrupted; no editor may be left with an
+        # orphan for that.
+        timer = threading.Timer(_GRACE_S, os._exit, args=(1,))
+        timer.daemon = True
+        timer.start()
+
+    return asyncio.run(
+        converse(
+            channel,
+            make_engine=Engine,
+            model_path=model_path.absolute() if model_path else None,
+            log_level=log_level,
+            on_end=exit_soon,
+        )
+    )

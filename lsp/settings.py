@@ -1,0 +1,190 @@
+"""The resolved configuration: frozen, total, checked. Made from any number of option layers."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Literal, cast
+
+import msgspec
+
+from lsp.json_values import as_object
+from lsp.option_types import OptionType, group_types
+from lsp.options import AutoAlwaysNever
+
+_MAX_VALUE_CHARS = 60
+
+
+class ModelSettings(msgspec.Struct, frozen=True, kw_only=True):
+    path: str | None = None
+    context_size: int | None = None
+    gpu_layers: int | None = None
+    threads: int | None = None
+    fallback_to_builtin: bool = True
+
+
+class InlineCompletionSettings(msgspec.Struct, frozen=True, kw_only=True):
+    enabled: bool = True
+    max_lines: int = 12
+    max_tokens: int = 96
+    min_confidence: float | None = None
+    candidates: int = 3
+    disabled_languages: tuple[str, ...] = ()
+    multiline: AutoAlwaysNever = "auto"
+
+    def min_mean_logprob(self, model_default: float) -> float:
+        """The least mean log-probability that is shown; natural logarithm, at most 0."""
+        if self.min_confidence is None:
+            return model_default
+        return math.log(self.min_confidence) if self.min_confidence > 0 else -math.inf
+
+
+class CompletionSettings(msgspec.Struct, frozen=True, kw_only=True):
+    enabled: AutoAlwaysNever = "auto"
+
+
+class LoggingSettings(msgspec.Struct, frozen=True, kw_only=True):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """A change makes a new object; running work keeps the one it began with."""
+
+    model: ModelSettings = ModelSettings()
+    inline_completion: InlineCompletionSettings = InlineCompletionSettings()
+    completion: CompletionSettings = CompletionSettings()
+    logging: LoggingSettings = LoggingSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One source of options, as the editor sent it."""
+
+    content: object
+    refused_folders: tuple[Path, ...] = ()
+    """A model path inside one of these is refused: a folder someone opens must not choose it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    settings: Settings
+    problems: tuple[str, ...]
+    """One sentence for each key that is unknown or wrong; that key keeps its former value."""
+
+
+def resolve(layers: Sequence[Layer]) -> Resolved:
+    """Settings from the defaults and `layers`, a later one winning key by key."""
+    groups: dict[str, msgspec.Struct] = {
+        name: getattr(Settings(), name) for name in Settings.__struct_fields__
+    }
+    problems: list[str] = []
+    for layer in layers:
+        if layer.content is None:
+            continue
+        content = as_object(layer.content)
+        if content is None:
+            problems.append(f"The configuration is {_shown(layer.content)}, but must be an object.")
+            continue
+        for key, value in _nested(content).items():
+            _apply_group(groups, key, value, layer, problems)
+    settings = msgspec.structs.replace(Settings(), **groups)
+    return Resolved(settings=settings, problems=tuple(dict.fromkeys(problems)))
+
+
+def _apply_group(
+    groups: dict[str, msgspec.Struct], key: str, value: object, layer: Layer, problems: list[str]
+) -> None:
+    types = group_types()
+    if key not in types:
+        problems.append(_unknown(key, list(types), [f"{g}.{k}" for g in types for k in types[g]]))
+        return
+    if value is None:
+        return
+    if not isinstance(value, Mapping):
+        problems.append(f"`{key}` is {_shown(value)}, but must be an object.")
+        return
+    changes: dict[str, object] = {}
+    for leaf_key, leaf in cast("Mapping[str, object]", value).items():
+        leaf_type = types[key].get(leaf_key)
+        full_key = f"{key}.{leaf_key}"
+        if leaf_type is None:
+            problems.append(_unknown(full_key, [f"{key}.{k}" for k in types[key]], []))
+        elif leaf is not None:
+            problem = _check(full_key, leaf_type, leaf, layer)
+            if problem is None:
+                changes[leaf_type.name] = leaf_type.convert(leaf)
+            else:
+                problems.append(problem)
+    name = types[key].group_name
+    groups[name] = msgspec.structs.replace(groups[name], **changes)
+
+
+def _check(key: str, leaf_type: OptionType, value: object, layer: Layer) -> str | None:
+    """What is wrong with `value`, or None."""
+    try:
+        leaf_type.convert(value)
+    except msgspec.ValidationError:
+        return f"`{key}` is {_shown(value)}, but must be {leaf_type.expected}."
+    if key == "model.path":
+        return _check_model_path(str(value), layer.refused_folders)
+    return None
+
+
+def _check_model_path(value: str, refused_folders: tuple[Path, ...]) -> str | None:
+    path = Path(value).expanduser()
+    if not path.is_absolute():
+        return f"`model.path` is {_shown(value)}, but must be an absolute path or begin with `~`."
+    if not refused_folders:
+        return None
+    if value.startswith(("\\\\", "//")):
+        return f"`model.path` is {_shown(value)}, but must not be on a network share."
+    # Symbolic links are followed: one inside a folder may lead out, and the other way round.
+    real = os.path.realpath(path)
+    if any(
+        Path(candidate).is_relative_to(folder)
+        for folder in refused_folders
+        for candidate in (real, path)
+    ):
+        return (
+            f"`model.path` is {_shown(value)}, which lies in an open folder. A folder must not "
+            "choose the model: name it with `--model` or in the initialization options."
+        )
+    return None
+
+
+def _nested(content: Mapping[str, object]) -> dict[str, object]:
+    """Spell out dotted keys: `{"model.path": p}` means `{"model": {"path": p}}`."""
+    nested: dict[str, object] = {}
+    for key, value in content.items():
+        group, dot, leaf = key.partition(".")
+        addition = {leaf: value} if dot else value
+        present = nested.get(group)
+        if isinstance(present, Mapping) and isinstance(addition, Mapping):
+            nested[group] = {
+                **cast("Mapping[str, object]", present),
+                **cast("Mapping[str, object]", addition),
+            }
+        else:
+            nested[group] = addition
+    return nested
+
+
+def _unknown(key: str, candidates: list[str], more: list[str]) -> str:
+    close = get_close_matches(key, [*candidates, *more], n=1)
+    if not close:
+        # The right name in the wrong group is a frequent slip.
+        leaf = key.rpartition(".")[2]
+        close = [candidate for candidate in more if candidate.rpartition(".")[2] == leaf][:1]
+    hint = f" Did you mean `{close[0]}`?" if close else ""
+    return f"`{key}` is not a setting of Sotto.{hint}"
+
+
+def _shown(value: object) -> str:
+    """The value as JSON, shortened."""
+    text = json.dumps(value, ensure_ascii=False, default=repr)
+    return text if len(text) <= _MAX_VALUE_CHARS else text[: _MAX_VALUE_CHARS - 1] + "…"

@@ -1,0 +1,159 @@
+"""From a snapshot to suggestions: gates, type-through, generation, trimming, confidence.
+
+Knows no protocol and no session; `sotto complete` runs the same code.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from inference import (
+    FimPrompt,
+    FinishReason,
+    Generation,
+    GenerationRequest,
+    ModelInfo,
+    Priority,
+    SamplingParams,
+)
+from lsp.context.gates import GateLimits, Trigger, should_suggest
+from lsp.document import Snapshot
+from lsp.ghost_text import Trimmer
+from lsp.records import Source
+from lsp.settings import InlineCompletionSettings
+from lsp.type_through import TypeThrough
+
+_MULTILINE = {"auto": None, "always": True, "never": False}
+_CANDIDATE_TEMPERATURE = 0.8
+
+
+class Submits(Protocol):
+    """What is needed of an engine."""
+
+    def submit(self, request: GenerationRequest) -> Generation: ...
+
+
+@dataclass(slots=True)
+class Work:
+    """What a request did so far; readable at any moment, also after it was cancelled."""
+
+    source: Source | None = None
+    reason: str | None = None
+    generations: list[Generation] = field(default_factory=list[Generation])
+
+    def cancel(self) -> None:
+        """Stop whatever still runs. Idempotent."""
+        for generation in self.generations:
+            generation.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One trimmed generation."""
+
+    text: str
+    reason: str | None
+    """Why `text` is empty."""
+    mean_logprob: float
+
+
+async def suggest(
+    snapshot: Snapshot,
+    *,
+    trigger: Trigger,
+    engine: Submits,
+    model: ModelInfo,
+    settings: InlineCompletionSettings,
+    type_through: TypeThrough,
+    path: str,
+    work: Work,
+) -> list[str]:
+    """Suggestions to insert at the cursor, best first; none of them empty.
+
+    Where there is none, `work.reason` says why. `path` is the file's path inside its project.
+    Raises InferenceError if the engine fails.
+    """
+    limits = GateLimits(disabled_languages=frozenset(settings.disabled_languages))
+    gate = should_suggest(snapshot, trigger, limits=limits)
+    if gate is not None:
+        work.reason = gate
+        return []
+    if trigger is Trigger.AUTOMATIC:
+        remembered = type_through.lookup(snapshot)
+        if remembered is not None:
+            work.source = "type-through" if remembered.n_typed_chars else "cache"
+            return [remembered.text]
+    work.source = "model"
+    n_candidates = settings.candidates if trigger is Trigger.INVOKED else 1
+    requests = [_request(snapshot, settings, path=path, seed=seed) for seed in range(n_candidates)]
+    work.generations = [engine.submit(request) for request in requests]
+    candidates = await asyncio.gather(
+        *(_run(generation, snapshot, settings) for generation in work.generations)
+    )
+    texts = list(dict.fromkeys(c.text for c in candidates if c.text))
+    if not texts:
+        work.reason = candidates[0].reason
+        return []
+    if trigger is Trigger.AUTOMATIC:
+        threshold = settings.min_mean_logprob(model.min_mean_logprob)
+        if candidates[0].mean_logprob < threshold:
+            work.reason = "low-confidence"
+            return []
+    type_through.store(snapshot, texts[0])
+    return texts
+
+
+def _request(
+    snapshot: Snapshot, settings: InlineCompletionSettings, *, path: str, seed: int
+) -> GenerationRequest:
+    """The first candidate, seed 0, is the greedy one; the others are sampled."""
+    return GenerationRequest(
+        prompt=FimPrompt(
+            prefix=_encodable(snapshot.prefix), suffix=_encodable(snapshot.suffix), path=path
+        ),
+        sampling=SamplingParams(
+            max_tokens=settings.max_tokens,
+            temperature=0.0 if seed == 0 else _CANDIDATE_TEMPERATURE,
+            seed=seed,
+        ),
+        priority=Priority.INLINE,
+        sequence_hint=snapshot.uri,
+    )
+
+
+async def _run(
+    generation: Generation, snapshot: Snapshot, settings: InlineCompletionSettings
+) -> Candidate:
+    """Stream one generation until nothing of what follows could be shown."""
+    trimmer = Trimmer(
+        snapshot, multiline=_MULTILINE[settings.multiline], max_lines=settings.max_lines
+    )
+    logprobs: list[float] = []
+    is_complete = False
+    async for chunk in generation:
+        logprobs += chunk.logprobs
+        is_complete = trimmer.feed(chunk.text)
+        if is_complete:
+            generation.cancel()
+            break
+    is_truncated = False
+    if not is_complete:
+        result = await generation.result()
+        is_truncated = result.finish_reason is FinishReason.LENGTH
+    trimmed = trimmer.result(truncated=is_truncated)
+    return Candidate(
+        text=trimmed.text,
+        reason=trimmed.reason,
+        mean_logprob=sum(logprobs) / len(logprobs) if logprobs else 0.0,
+    )
+
+
+def _encodable(text: str) -> str:
+    """Text the tokenizer can take: half an astral character, as editors may send, becomes `?`."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode(errors="replace").decode()
+    return text

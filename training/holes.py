@@ -108,5 +108,31 @@ def block(
     return Hole("block", starts[body], starts[body] + _indent(lines[body]), end)
 
 
+def seam(text: str, line_start: int, cursor: int) -> int:
+    """Where the prompt of a cursor inside a piece of text ends, once tokens are healed.
+
+    Editors ask in the middle of words. The prompt then ends before the last run of one kind of
+    character (word, space, other) on the cursor's line, and before the character that a word's
+    first token takes in; the model spells what was typed again.
+    """
+    at = cursor
+    if at == line_start:
+        return at
+    kind = _kind(text[at - 1])
+    while at > line_start and _kind(text[at - 1]) == kind:
+        at -= 1
+    if at > line_start:
+        before = text[at - 1]
+        if before == " " if kind == "other" else kind == "word" and not before.isdigit():
+            at -= 1
+    return at
+
+
+def _kind(char: str) -> str:
+    if char == "_" or char.isalnum():
+        return "word"
+    return "space" if char.isspace() else "other"
+
+
 def _indent(line: str) -> int:
     return len(line) - len(line.lstrip())

@@ -3,11 +3,13 @@
     python -m training.prepare --corpus FOLDER --tokenizer FILE --out FILE.npy --row 512
 
 An example is a piece of one file, cut at line ends. Most become a hole in suffix-prefix-middle
-order, half of them anchored: there the typed part of the cursor's line follows `<|fim_middle|>`, so
-that one example teaches every cursor position of its line.
+order, some of them anchored: there the whole line of the cursor follows `<|fim_middle|>`, so that
+one example teaches every cursor position of its line.
 
     at the cursor:  <|fim_suffix|> below <|fim_prefix|> above, typed <|fim_middle|> rest
     anchored:       <|fim_suffix|> below <|fim_prefix|> above <|fim_middle|> typed, rest
+
+The cut at the cursor lies where the engine's token healing puts it, at a token's start.
 
 Each ends with `<|endoftext|>`. A row holds whole examples and is topped up with plain source; no
 hole is ever cut by a row's end.
@@ -29,7 +31,7 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from training.holes import choose_hole
+from training.holes import choose_hole, seam
 
 Row = npt.NDArray[np.uint16]
 CHARS_PER_TOKEN = 3.4
@@ -42,7 +44,7 @@ class Mix:
     """What the examples are made of; shares from 0 to 1."""
 
     holes: float = 0.75
-    anchored: float = 0.5
+    anchored: float = 0.25
     headers: float = 0.2
     """Examples that begin with the package's and the file's name."""
     neighbours: float = 0.5
@@ -56,7 +58,6 @@ class Piece:
     header: str
     texts: list[str]
     is_hole: bool
-    is_anchored: bool
 
 
 class Control:
@@ -121,7 +122,7 @@ def header_of(
 def make_piece(text: str, header: str, mix: Mix, rng: random.Random) -> Piece:
     hole = choose_hole(text, rng) if rng.random() < mix.holes else None
     if hole is None:
-        return Piece(header, [text], is_hole=False, is_anchored=False)
+        return Piece(header, [text], is_hole=False)
     suffix = text[hole.end :]
     draw = rng.random()
     if draw < 0.08:
@@ -129,16 +130,12 @@ def make_piece(text: str, header: str, mix: Mix, rng: random.Random) -> Piece:
     elif draw < 0.3:
         lines = suffix.split("\n")
         suffix = "\n".join(lines[: rng.randint(1, 8)])
-    missing = text[hole.start : hole.end]
-    if rng.random() >= mix.anchored:
-        texts = [suffix, text[: hole.start], missing]
-        return Piece(header, texts, is_hole=True, is_anchored=False)
-    typed = text[hole.line_start : hole.start]
-    if rng.random() < 0.4:
-        # As one piece of text: the tokens of the line as they are when nobody stops to ask.
-        typed, missing = "", typed + missing
-    texts = [suffix, text[: hole.line_start], typed, missing]
-    return Piece(header, texts, is_hole=True, is_anchored=True)
+    if rng.random() < mix.anchored:
+        texts = [suffix, text[: hole.line_start], text[hole.line_start : hole.end]]
+    else:
+        at = seam(text, hole.line_start, hole.start)
+        texts = [suffix, text[:at], text[at : hole.end]]
+    return Piece(header, texts, is_hole=True)
 
 
 def tokenize(pieces: list[Piece], tokenizer: Tokenizer, control: Control) -> list[list[int]]:
@@ -150,10 +147,8 @@ def tokenize(pieces: list[Piece], tokenizer: Tokenizer, control: Control) -> lis
         ids = list(next(encoded))
         parts = [next(encoded) for _ in piece.texts]
         if piece.is_hole:
-            suffix, prefix, *middle = parts
-            ids += [control.suffix, *suffix, control.prefix, *prefix, control.middle]
-            for part in middle:
-                ids += part
+            suffix, prefix, middle = parts
+            ids += [control.suffix, *suffix, control.prefix, *prefix, control.middle, *middle]
         else:
             ids += parts[0]
         examples.append([*ids, control.end])

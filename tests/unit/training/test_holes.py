@@ -6,7 +6,15 @@ import random
 
 import pytest
 
-from training.holes import Hole, block, choose_hole, inside_line, rest_of_line, whole_line
+from training.holes import (
+    Hole,
+    block,
+    choose_hole,
+    inside_line,
+    rest_of_line,
+    seam,
+    whole_line,
+)
 
 SOURCE = '''import json
 
@@ -93,3 +101,23 @@ def test_a_piece_inside_a_line_leaves_something_after_it(rng: random.Random):
 
 def test_text_without_code_offers_none(rng: random.Random):
     assert choose_hole("\n\n  \n", rng) is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("    return self.fo", "    return self"),
+        ("    x = ", "    x ="),
+        ("foo(", "foo"),
+        ("if a ==", "if a"),
+        ("    ", ""),
+        ("name", ""),
+    ],
+)
+def test_the_prompt_ends_before_the_unfinished_run(typed: str, kept: str):
+    assert typed[: seam(typed, 0, len(typed))] == kept
+
+
+def test_the_seam_never_leaves_the_line():
+    assert seam("above\nfoo", 6, 9) == 6
+    assert seam("above\n", 6, 6) == 6

@@ -1,0 +1,78 @@
+"""Sotto's inference engine: requests in, streamed text out. Knows no editor.
+
+This is the front door: whoever is outside imports from here only.
+"""
+
+from __future__ import annotations
+
+# The engine and what is exchanged with it.
+from inference.config import EngineConfig
+from inference.engine import Engine
+from inference.errors import (
+    BackendError,
+    EngineClosedError,
+    EngineNotReadyError,
+    InferenceError,
+    InvalidModelError,
+    ModelError,
+    ModelNotFoundError,
+    ModelTooLargeError,
+    PromptTooLongError,
+    UnsupportedModelError,
+)
+from inference.generation import Generation
+
+# Model files and this machine.
+from inference.models.builtin_model import builtin_model_path
+from inference.models.catalogue import PromptOrder
+from inference.models.summary import ModelSummary, inspect_model
+from inference.types import (
+    Chunk,
+    EngineState,
+    EngineStatus,
+    FimPrompt,
+    FinishReason,
+    GenerationRequest,
+    GenerationResult,
+    ModelInfo,
+    Priority,
+    Prompt,
+    SamplingParams,
+    TextPrompt,
+    TokenPrompt,
+    Usage,
+)
+
+__all__ = [
+    "BackendError",
+    "Chunk",
+    "Engine",
+    "EngineClosedError",
+    "EngineConfig",
+    "EngineNotReadyError",
+    "EngineState",
+    "EngineStatus",
+    "FimPrompt",
+    "FinishReason",
+    "Generation",
+    "GenerationRequest",
+    "GenerationResult",
+    "InferenceError",
+    "InvalidModelError",
+    "ModelError",
+    "ModelInfo",
+    "ModelNotFoundError",
+    "ModelSummary",
+    "ModelTooLargeError",
+    "Priority",
+    "Prompt",
+    "PromptOrder",
+    "PromptTooLongError",
+    "SamplingParams",
+    "TextPrompt",
+    "TokenPrompt",
+    "UnsupportedModelError",
+    "Usage",
+    "builtin_model_path",
+    "inspect_model",
+]

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import msgspec
 
+from inference.models.catalogue import PromptOrder
+
 
 class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
     model_path: Path | None = None
@@ -18,3 +20,11 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Layers to offload; None offloads all of them where the runtime has a GPU."""
     use_prefix_cache: bool = True
     """False evaluates every prompt from its start; for tests and comparisons."""
+    exact_reuse: bool = False
+    """Makes reuse bit-exact for K-quantised models too, at the price of evaluating at least eight
+    tokens a request. Other models are exact anyway; see docs/engine.md."""
+    prompt_order: PromptOrder | None = None
+    """Order of fill-in-the-middle prompts; None takes the model family's from the catalogue."""
+    use_token_healing: bool = True
+    """Back up over what was typed of a word and let the model choose its tokens anew, constrained
+    to the typed characters. False ends the prompt wherever the cursor is."""

@@ -1,0 +1,118 @@
+"""What the engine needs of a model runtime.
+
+A backend holds one loaded model and a fixed number of sequences. A sequence is a run of evaluated
+tokens, positions 0, 1, 2, …, kept by the runtime so that they need not be evaluated again. Which
+tokens a sequence holds is known to `inference.prefix_cache`; a backend only does as it is told.
+
+All calls but `interrupt` must come from the thread that loaded the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.backends.vocabulary import Vocabulary
+
+Logits = NDArray[np.float32]
+"""One row, one number per token of the vocabulary."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Consecutive tokens of one sequence to evaluate in one call."""
+
+    sequence: int
+    position: int
+    """Where the first one goes; must equal the number of tokens the sequence holds."""
+    tokens: Sequence[int]
+    n_logits: int = 0
+    """Logits wanted, for the last so many of the tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What an `evaluate` call did."""
+
+    completed: bool
+    """False: interrupted; the sequences hold what they held before."""
+    logits: tuple[Logits, ...] = ()
+    """In the order of the spans. Views of the runtime's memory: valid until the next call."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowPolicy:
+    """Which numbers of tokens per `evaluate` give the same bits for the same tokens.
+
+    Matrix products run through different kernels for one row and for many, and these round
+    differently. A prompt is therefore always evaluated in calls of at least `minimum` tokens and
+    a multiple of `multiple`, if need be by evaluating a few cached ones again.
+    """
+
+    maximum: int
+    minimum: int = 1
+    multiple: int = 1
+
+
+class LoadCancelledError(Exception):
+    """Loading was given up because the engine was closed."""
+
+
+class Backend(Protocol):
+    """A loaded model."""
+
+    @property
+    def name(self) -> str:
+        """Of the runtime and the device, for people."""
+        ...
+
+    @property
+    def vocabulary(self) -> Vocabulary: ...
+
+    @property
+    def n_ctx(self) -> int:
+        """Tokens that one sequence can hold."""
+        ...
+
+    @property
+    def n_sequences(self) -> int: ...
+
+    @property
+    def n_threads(self) -> int: ...
+
+    @property
+    def rows(self) -> RowPolicy: ...
+
+    @property
+    def can_truncate(self) -> bool:
+        """Whether a sequence can be cut anywhere. Recurrent state cannot: all or nothing."""
+        ...
+
+    def evaluate(self, spans: Sequence[Span]) -> Evaluation:
+        """Raises `BackendError` if the runtime fails. Blocks, without holding the GIL."""
+        ...
+
+    def truncate(self, sequence: int, n_tokens: int) -> bool:
+        """Keeps the first `n_tokens`. False: impossible here, nothing was changed."""
+        ...
+
+    def fork(self, source: int, target: int) -> None:
+        """Makes `target` hold what `source` holds; its former content is dropped."""
+        ...
+
+    def rearm(self) -> None:
+        """Forgets interruptions asked for so far."""
+        ...
+
+    def interrupt(self) -> None:
+        """Makes a running or the next `evaluate` return early. Safe to call from any thread. Does
+        nothing where the runtime cannot stop, or could not go on afterwards."""
+        ...
+
+    def close(self) -> None:
+        """Frees everything; idempotent."""
+        ...

@@ -1,0 +1,289 @@
+"""The llama.cpp backend, through its C API.
+
+One context with a cache stream per sequence: the token at position p of a sequence always lies in
+cell p of that sequence's stream, whatever else was evaluated, cut or forked before. Together with
+plain (not flash) attention and calls of at least two rows this makes a prompt's logits the same
+bits with and without reuse; docs/engine.md has the measurements.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import psutil
+
+from inference.backends.base import Evaluation, LoadCancelledError, Logits, RowPolicy, Span
+from inference.backends.context_plan import ContextPlan, plans
+from inference.backends.llama_bindings import (
+    AbortFlag,
+    Batch,
+    api,
+    has_gpu,
+    log_sink,
+    logits_row,
+    piece_reader,
+    release_free_memory,
+    tokenizer,
+)
+from inference.backends.vocabulary import Vocabulary
+from inference.config import EngineConfig
+from inference.errors import BackendError, InvalidModelError, ModelTooLargeError
+from inference.models.summary import ModelSummary
+
+_log = logging.getLogger(__name__)
+_CPU_ROWS = 64
+"""Tokens per call on a CPU: as fast as more, and a cancel or a preemption waits for one call."""
+_GPU_ROWS = 512
+_MAX_LOGITS = 16
+"""Rows with logits per call; 16 drafted tokens can be verified at once."""
+_EXACT_K_QUANT_ROWS = (8, 4)
+"""K-quantised matrices go through other kernels below eight rows, and in blocks of four."""
+_ABORTED = 2
+_NO_ROOM = 1
+
+
+class LlamaCppBackend:
+    """One model and one context. See `inference.backends.base.Backend` for the methods."""
+
+    def __init__(
+        self,
+        summary: ModelSummary,
+        config: EngineConfig,
+        n_threads: int,
+        report: Callable[[float], bool] = lambda _progress: True,
+    ) -> None:
+        """Loads the model on this thread, which then is the only one to use it.
+
+        Args:
+            report: called with the share that is loaded, 0 to 1; returning False stops loading.
+
+        Raises `InvalidModelError`, `ModelTooLargeError`, `LoadCancelledError`.
+        """
+        self._thread = threading.get_ident()
+        self._on_gpu = has_gpu() and config.n_gpu_layers != 0
+        self.n_threads = n_threads
+        self._abort = AbortFlag()
+        self._context: Any = None
+        self._model: Any = _load_model(summary, config, on_gpu=self._on_gpu, report=report)
+        try:
+            self._vocab: Any = api.llama_model_get_vocab(self._model)
+            self.vocabulary = _read_vocabulary(self._vocab, summary)
+            self.n_sequences = self._make_context(summary, config)
+        except BaseException:
+            self.close()
+            raise
+        self.n_ctx = int(api.llama_n_ctx_seq(self._context))
+        self._memory: Any = api.llama_get_memory(self._context)
+        self._has_state = bool(
+            api.llama_model_is_recurrent(self._model) or api.llama_model_is_hybrid(self._model)
+        )
+        self._batch = Batch(int(api.llama_n_batch(self._context)))
+        self.rows = self._row_policy(exact=config.exact_reuse)
+        if self._abort.works and not self._on_gpu and not self._has_state:
+            # Interrupted recurrent layers leave a state that is neither old nor new.
+            api.llama_set_abort_callback(self._context, self._abort.callback, self._abort.argument)
+
+    @property
+    def name(self) -> str:
+        return "llama.cpp on GPU" if self._on_gpu else "llama.cpp on CPU"
+
+    @property
+    def can_truncate(self) -> bool:
+        return not self._has_state
+
+    def evaluate(self, spans: Sequence[Span]) -> Evaluation:
+        self._check_thread()
+        self._check(spans)
+        self._batch.clear()
+        wanted = [self._batch.append(s.tokens, s.position, s.sequence, s.n_logits) for s in spans]
+        log_sink.hold()
+        code = int(api.llama_decode(self._context, self._batch.raw))
+        # llama.cpp calls an interruption an error; it is none.
+        log_sink.release(logging.DEBUG if code == _ABORTED else logging.ERROR)
+        if code == _ABORTED:
+            return self._interrupted(spans)
+        if code == _NO_ROOM:
+            raise BackendError("The model's context is full although it was checked for room.")
+        if code != 0:
+            raise BackendError(
+                f"llama.cpp failed while decoding (code {code}): {log_sink.last_error}"
+            )
+        return Evaluation(
+            completed=True, logits=tuple(self._row(r) for rows in wanted for r in rows)
+        )
+
+    def truncate(self, sequence: int, n_tokens: int) -> bool:
+        self._check_thread()
+        end = int(api.llama_memory_seq_pos_max(self._memory, sequence)) + 1
+        if n_tokens >= end:
+            return n_tokens == end
+        return bool(api.llama_memory_seq_rm(self._memory, sequence, n_tokens or -1, -1))
+
+    def fork(self, source: int, target: int) -> None:
+        self._check_thread()
+        api.llama_memory_seq_rm(self._memory, target, -1, -1)
+        api.llama_memory_seq_cp(self._memory, source, target, -1, -1)
+
+    def rearm(self) -> None:
+        self._abort.clear()
+
+    def interrupt(self) -> None:
+        self._abort.raise_()
+
+    def close(self) -> None:
+        # The context refers to the model: freeing the model first crashes.
+        context, self._context = self._context, None
+        model, self._model = self._model, None
+        if context:
+            self._check_thread()
+            api.llama_free(context)
+        if model:
+            self._check_thread()
+            api.llama_model_free(model)
+            release_free_memory()
+
+    def _make_context(self, summary: ModelSummary, config: EngineConfig) -> int:
+        """Makes the largest context that memory allows. Returns its number of sequences."""
+        candidates = plans(
+            n_ctx_train=summary.n_ctx_train,
+            wanted_n_ctx=config.n_ctx,
+            kv_bytes_per_token=summary.kv_bytes_per_token,
+            state_bytes_per_sequence=summary.recurrent_bytes_per_sequence,
+            available_bytes=psutil.virtual_memory().available,
+        )
+        for plan in candidates:
+            self._context = api.llama_init_from_model(self._model, self._parameters(plan))
+            if self._context:
+                _log.info("context of %d tokens × %d sequences", plan.n_ctx, plan.n_sequences)
+                return plan.n_sequences
+            _log.warning("no context of %d × %d", plan.n_ctx, plan.n_sequences)
+        raise ModelTooLargeError(
+            f"There is not enough free memory for the context of {summary.name}. "
+            "Choose a smaller model, a smaller n_ctx, or close other programs."
+        )
+
+    def _parameters(self, plan: ContextPlan) -> Any:
+        parameters = api.llama_context_default_params()
+        parameters.n_ctx = plan.n_ctx * plan.n_sequences
+        parameters.n_seq_max = plan.n_sequences
+        parameters.kv_unified = False
+        parameters.n_batch = parameters.n_ubatch = _GPU_ROWS if self._on_gpu else _CPU_ROWS
+        parameters.n_outputs_max = parameters.n_outputs_max_per_seq = _MAX_LOGITS
+        parameters.n_threads = parameters.n_threads_batch = self.n_threads
+        parameters.no_perf = True
+        # A sliding-window cache of the window's size could not be truncated.
+        parameters.swa_full = True
+        if not self._on_gpu:
+            parameters.flash_attn_type = api.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        return parameters
+
+    def _row_policy(self, *, exact: bool) -> RowPolicy:
+        if self._has_state:
+            return RowPolicy(maximum=self._batch.capacity)
+        minimum, multiple = _EXACT_K_QUANT_ROWS if exact else (2, 1)
+        return RowPolicy(maximum=self._batch.capacity, minimum=minimum, multiple=multiple)
+
+    def _interrupted(self, spans: Sequence[Span]) -> Evaluation:
+        """A call is one micro-batch, so nothing of it should have been kept."""
+        for span in spans:
+            end = int(api.llama_memory_seq_pos_max(self._memory, span.sequence)) + 1
+            if end > span.position and not self.truncate(span.sequence, span.position):
+                raise BackendError("llama.cpp could not undo an interrupted evaluation.")
+        return Evaluation(completed=False)
+
+    def _row(self, row: int) -> Logits:
+        logits = logits_row(self._context, row, len(self.vocabulary))
+        if logits is None:
+            raise BackendError("llama.cpp gave no logits for a token that was to have them.")
+        return logits
+
+    def _check(self, spans: Sequence[Span]) -> None:
+        """What llama.cpp would answer with abort(), and what it would get wrong in silence."""
+        n_rows = sum(len(span.tokens) for span in spans)
+        n_logits = sum(span.n_logits for span in spans)
+        if not 0 < n_rows <= self._batch.capacity:
+            raise BackendError(f"{n_rows} tokens in one call; at most {self._batch.capacity}.")
+        if n_logits > _MAX_LOGITS:
+            raise BackendError(f"Logits for {n_logits} tokens in one call; at most {_MAX_LOGITS}.")
+        n_vocab = len(self.vocabulary)
+        for span in spans:
+            if not 0 <= span.n_logits <= len(span.tokens):
+                raise BackendError("More logits asked for than tokens given.")
+            if not 0 <= span.sequence < self.n_sequences:
+                raise BackendError(f"There is no sequence {span.sequence}.")
+            if span.position < 0 or span.position + len(span.tokens) > self.n_ctx:
+                raise BackendError(f"Tokens beyond the context of {self.n_ctx}.")
+            if min(span.tokens) < 0 or max(span.tokens) >= n_vocab:
+                raise BackendError("A token id outside the vocabulary.")
+            end = int(api.llama_memory_seq_pos_max(self._memory, span.sequence)) + 1
+            if span.position != end:
+                raise BackendError(f"Position {span.position} in a sequence of {end} tokens.")
+
+    def _check_thread(self) -> None:
+        if threading.get_ident() != self._thread:
+            raise RuntimeError("a backend may only be used by the thread that loaded it")
+
+
+def _load_model(
+    summary: ModelSummary,
+    config: EngineConfig,
+    *,
+    on_gpu: bool,
+    report: Callable[[float], bool],
+) -> Any:
+    available = psutil.virtual_memory().available
+    if summary.size_bytes > available and not on_gpu:
+        raise ModelTooLargeError(
+            f"{summary.name} needs {summary.size_bytes / 2**30:.1f} GiB and only "
+            f"{available / 2**30:.1f} GiB of memory are free. Choose a smaller model or "
+            "quantization."
+        )
+    stopped = False
+
+    @api.llama_progress_callback
+    def on_progress(progress: float, _user_data: object) -> bool:
+        nonlocal stopped
+        stopped = stopped or not report(progress)
+        return not stopped
+
+    parameters = api.llama_model_default_params()
+    parameters.progress_callback = on_progress
+    if not on_gpu:
+        parameters.n_gpu_layers = 0
+    elif config.n_gpu_layers is not None:
+        parameters.n_gpu_layers = config.n_gpu_layers
+    log_sink.last_error = ""
+    model = api.llama_model_load_from_file(os.fsencode(summary.path), parameters)
+    if model and not stopped:
+        return model
+    if model:
+        api.llama_model_free(model)
+    if stopped:
+        raise LoadCancelledError
+    raise InvalidModelError(
+        f"llama.cpp cannot load {summary.path}: {log_sink.last_error or 'it gave no reason'}. "
+        "Download the file again or choose another model."
+    )
+
+
+def _read_vocabulary(vocab: Any, summary: ModelSummary) -> Vocabulary:
+    n_vocab = int(api.llama_vocab_n_tokens(vocab))
+    piece = piece_reader(vocab)
+    ends = {token for token in range(n_vocab) if api.llama_vocab_is_eog(vocab, token)}
+    if summary.fim:
+        # A model that starts another file or another prompt has finished this one.
+        fim = summary.fim
+        special = (fim.prefix, fim.suffix, fim.middle, fim.pad, fim.repository, fim.separator)
+        ends.update(token for token in special if token is not None)
+    wants_beginning = bool(api.llama_vocab_get_add_bos(vocab))
+    beginning = int(api.llama_vocab_bos(vocab)) if wants_beginning else -1
+    return Vocabulary(
+        [piece(token) for token in range(n_vocab)],
+        end_ids=frozenset(ends),
+        tokenize=tokenizer(vocab),
+        beginning_id=beginning if beginning >= 0 else None,
+    )

@@ -1,0 +1,35 @@
+"""How a prompt is cut into calls, so that reuse does not change a bit. See `RowPolicy`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from inference.backends.base import RowPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class PrefillChunk:
+    """Tokens `start` … `end - 1` of the prompt."""
+
+    start: int
+    """At most the number of evaluated tokens; the sequence is cut to it first."""
+    end: int
+
+
+def next_chunk(n_past: int, n_prompt: int, rows: RowPolicy) -> PrefillChunk:
+    """The next tokens to evaluate, `n_past < n_prompt` of which are.
+
+    The last call of a prompt starts early enough to have `rows.minimum` tokens and a multiple of
+    `rows.multiple`. A prompt shorter than the minimum is always evaluated whole.
+    """
+    remaining = n_prompt - n_past
+    if remaining > rows.maximum:
+        return PrefillChunk(n_past, n_past + rows.maximum // rows.multiple * rows.multiple)
+    count = max(remaining, rows.minimum)
+    count += -count % rows.multiple
+    if count <= n_prompt:
+        return PrefillChunk(n_prompt - count, n_prompt)
+    if n_prompt <= rows.minimum or n_prompt % rows.multiple == 0:
+        return PrefillChunk(0, n_prompt)
+    # Whole multiples first; the call after this one goes back into them.
+    return PrefillChunk(0, n_prompt // rows.multiple * rows.multiple)

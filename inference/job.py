@@ -1,0 +1,168 @@
+"""One request's mutable state, from the queue to its result."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Sequence
+
+from inference.backends.base import Logits
+from inference.backends.vocabulary import TokenIds, Vocabulary
+from inference.detokenizer import Detokenizer
+from inference.errors import InferenceError
+from inference.prompts.fim import BuiltPrompt
+from inference.sampling import Sampler
+from inference.stopping import StopMatcher
+from inference.types import (
+    Chunk,
+    FinishReason,
+    GenerationRequest,
+    GenerationResult,
+    Priority,
+    Usage,
+)
+
+Event = Chunk | GenerationResult | InferenceError
+"""What a job tells its caller: any number of chunks, then one of the others."""
+
+_ids = itertools.count(1)
+
+
+class Job:
+    """Made on the caller's thread; from the submission on only the engine thread changes it, but
+    for `is_cancelled`."""
+
+    def __init__(self, request: GenerationRequest, tell: Callable[[Event], None]) -> None:
+        self.id = next(_ids)
+        self.request = request
+        self.is_cancelled = False
+        self.sequence: int | None = None
+        """Where its tokens are evaluated; None until it has begun."""
+        self.n_past = 0
+        """How many of `tokens` are evaluated."""
+        self.tokens: list[int] = []
+        """The prompt's, then the generated ones."""
+        self.n_prompt = 0
+        self.n_interruptions = 0
+        """Prefill calls in a row that were given up for a higher priority."""
+        self.n_reused = 0
+        self.prefill_ms = 0.0
+        self._tell: Callable[[Event], None] | None = tell
+        self._sampler = Sampler(request.sampling)
+        self._submitted = time.perf_counter()
+        self._begun: float | None = None
+        self._first_text: float | None = None
+        self._constraint = b""
+        self._n_decoded = 0
+        self._token_ids: list[int] = []
+        self._logprobs: list[float] = []
+        self._text: list[str] = []
+
+    @property
+    def priority(self) -> Priority:
+        return self.request.priority
+
+    @property
+    def has_begun(self) -> bool:
+        return self._begun is not None
+
+    @property
+    def is_over(self) -> bool:
+        return self._tell is None
+
+    @property
+    def in_prefill(self) -> bool:
+        return self.n_past < self.n_prompt
+
+    @property
+    def must_be_exact(self) -> bool:
+        """Whether its text must not depend on what is cached. A conversation may reuse its own
+        decoded answers, as evaluating them again could take many seconds."""
+        return self.priority < Priority.CHAT
+
+    def begin(self, prompt: BuiltPrompt, vocabulary: Vocabulary, stops: Sequence[str]) -> None:
+        """Sets the job up for its first step."""
+        self._begun = time.perf_counter()
+        self.tokens = list(prompt.tokens)
+        self.n_prompt = len(prompt.tokens)
+        self._constraint = prompt.constraint
+        self._vocabulary = vocabulary
+        self._detokenizer = Detokenizer(skip=prompt.constraint)
+        self._stops = StopMatcher((*self.request.sampling.stop, *stops))
+
+    def advance(self, logits: Logits, room: int) -> FinishReason | None:
+        """Chooses the next token and tells its text.
+
+        Args:
+            room: tokens that can still be evaluated.
+
+        Returns why the generation is over, or None. Raises `BackendError` for broken logits.
+        """
+        choice = self._sampler.choose(logits, self._allowed())
+        self._n_decoded += 1
+        if choice.token in self._vocabulary.end_ids:
+            return FinishReason.STOP
+        self.tokens.append(choice.token)
+        piece = self._vocabulary.piece(choice.token)
+        n_spelt = min(len(self._constraint), len(piece))
+        self._constraint = self._constraint[n_spelt:]
+        text = self._stops.feed(self._detokenizer.feed(piece))
+        if len(piece) > n_spelt or not n_spelt:
+            # A token that only spells what was typed is no part of the answer.
+            self._token_ids.append(choice.token)
+            self._logprobs.append(choice.logprob)
+            self._say(Chunk(text, (choice.token,), (choice.logprob,)))
+        if self._stops.found:
+            return FinishReason.STOP
+        if len(self._token_ids) >= self.request.sampling.max_tokens or room <= 0:
+            return FinishReason.LENGTH
+        return None
+
+    def finish(self, reason: FinishReason) -> None:
+        """Tells the result. Whatever comes after the first ending is ignored."""
+        if reason is not FinishReason.CANCELLED and self.has_begun:
+            held = self._stops.finish()
+            if held:
+                self._say(Chunk(held, (), ()))
+        self._end(
+            GenerationResult(
+                text="".join(self._text),
+                token_ids=tuple(self._token_ids),
+                logprobs=tuple(self._logprobs),
+                finish_reason=reason,
+                usage=self._usage(),
+            )
+        )
+
+    def fail(self, error: InferenceError) -> None:
+        """Tells an error instead of a result."""
+        self._end(error)
+
+    def _allowed(self) -> TokenIds | None:
+        return self._vocabulary.consistent_with(self._constraint) if self._constraint else None
+
+    def _say(self, chunk: Chunk) -> None:
+        if chunk.text and self._first_text is None:
+            self._first_text = time.perf_counter()
+        self._text.append(chunk.text)
+        if self._tell is not None:
+            self._tell(chunk)
+
+    def _end(self, event: GenerationResult | InferenceError) -> None:
+        tell, self._tell = self._tell, None
+        if tell is not None:
+            tell(event)
+
+    def _usage(self) -> Usage:
+        now = time.perf_counter()
+        first_text = self._first_text
+        return Usage(
+            n_prompt_tokens=self.n_prompt,
+            n_reused_tokens=self.n_reused,
+            n_evaluated_tokens=max(min(self.n_past, self.n_prompt) - self.n_reused, 0),
+            n_decoded_tokens=self._n_decoded,
+            queue_ms=1e3 * ((self._begun or now) - self._submitted),
+            prefill_ms=self.prefill_ms,
+            first_text_ms=None if first_text is None else 1e3 * (first_text - self._submitted),
+            total_ms=1e3 * (now - self._submitted),
+        )

@@ -1,0 +1,123 @@
+"""Fill-in-the-middle prompts: the text around a cursor as tokens, in the model's order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from inference.backends.vocabulary import Vocabulary
+from inference.errors import PromptTooLongError
+from inference.models.catalogue import PromptOrder
+from inference.models.summary import FimTokens
+from inference.prompts.blocks import BlockTokenizer
+from inference.prompts.budget import window_before, windows
+from inference.prompts.seam import Seam, find_seam
+from inference.types import FimPrompt
+
+MAX_WINDOW_TOKENS = 2048
+"""Of text before and after the cursor together; more costs time at the first request in a place
+and tells a small model little."""
+MIN_WINDOW_TOKENS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltPrompt:
+    """What is evaluated, and what the answer has to begin with."""
+
+    tokens: list[int]
+    constraint: bytes = b""
+    """Bytes of the text before the cursor that the model spells again; not part of the answer."""
+
+
+class FimPromptBuilder:
+    """Builds prompts for one model. The same text always gives the same prompt."""
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        fim: FimTokens | None,
+        order: PromptOrder,
+        *,
+        heal: bool,
+    ) -> None:
+        self._vocabulary = vocabulary
+        self._fim = fim
+        self._order = order
+        self._heal = heal and vocabulary.covers_all_bytes
+        self._blocks = BlockTokenizer(vocabulary.tokenize)
+        beginning = vocabulary.beginning_id
+        self._start = [] if beginning is None else [beginning]
+
+    def build(self, prompt: FimPrompt, room: int) -> BuiltPrompt:
+        """
+        Args:
+            room: tokens the prompt may have.
+
+        Raises `PromptTooLongError` if `room` is too small for any useful prompt.
+        """
+        budget = min(room - len(self._start) - 3, MAX_WINDOW_TOKENS)
+        if budget < MIN_WINDOW_TOKENS:
+            raise PromptTooLongError(
+                f"Only {max(room, 0)} tokens are left for the text around the cursor. "
+                "Ask for fewer tokens, or give the model a larger n_ctx."
+            )
+        if self._fim is None:
+            return self._continue(prompt.prefix, budget)
+        match self._order:
+            case PromptOrder.PSM:
+                return self._psm(self._fim, prompt, budget)
+            case PromptOrder.PSM_ANCHORED:
+                return self._anchored(self._fim, prompt, budget)
+            case PromptOrder.SPM:
+                return self._spm(self._fim, prompt, budget)
+
+    def _continue(self, prefix: str, budget: int) -> BuiltPrompt:
+        """A model that knows no fill-in-the-middle sees the text before the cursor."""
+        tokens = window_before(prefix, budget, self._blocks.tokens).tokens
+        seam = self._seam(tokens, _typed(prefix))
+        return BuiltPrompt(self._start + tokens[: seam.n_kept], seam.constraint)
+
+    def _psm(self, fim: FimTokens, prompt: FimPrompt, budget: int) -> BuiltPrompt:
+        before, after = windows(prompt.prefix, prompt.suffix, budget, self._blocks.tokens)
+        seam = self._seam(before.tokens, _typed(before.text))
+        kept = before.tokens[: seam.n_kept]
+        tokens = [*self._start, fim.prefix, *kept, fim.suffix, *after.tokens, *_middle(fim)]
+        return BuiltPrompt(tokens, seam.constraint)
+
+    def _spm(self, fim: FimTokens, prompt: FimPrompt, budget: int) -> BuiltPrompt:
+        before, after = windows(prompt.prefix, prompt.suffix, budget, self._blocks.tokens)
+        seam = self._seam(before.tokens, _typed(before.text))
+        kept = before.tokens[: seam.n_kept]
+        tokens = [*self._start, fim.suffix, *after.tokens, fim.prefix, *kept, *_middle(fim)]
+        return BuiltPrompt(tokens, seam.constraint)
+
+    def _anchored(self, fim: FimTokens, prompt: FimPrompt, budget: int) -> BuiltPrompt:
+        """As PSM, but the answer begins with what is typed of the line, so that while a line is
+        typed the prompt only grows at its end."""
+        line = _typed(prompt.prefix)
+        typed = window_before(line, budget // 4, self._blocks.tokens)
+        # Where the line itself is too long, what stands above it would not join on.
+        above = prompt.prefix[: -len(line) or None] if len(typed.text) == len(line) else ""
+        # A quarter is set aside for the typed line, whatever its length, so that the other edges
+        # do not move while it grows.
+        room = budget - budget // 4
+        before, after = windows(above, prompt.suffix, room, self._blocks.tokens)
+        seam = self._seam(typed.tokens, typed.text)
+        kept = typed.tokens[: seam.n_kept]
+        middle = _middle(fim)
+        tokens = [*self._start, fim.prefix, *before.tokens, fim.suffix, *after.tokens]
+        return BuiltPrompt([*tokens, *middle, *kept], seam.constraint)
+
+    def _seam(self, tokens: list[int], typed: str) -> Seam:
+        if not self._heal:
+            return Seam(len(tokens), b"")
+        return find_seam(tokens, typed, self._vocabulary.piece)
+
+
+def _typed(prefix: str) -> str:
+    """What stands before the cursor on its line."""
+    return prefix[prefix.rfind("\n") + 1 :]
+
+
+def _middle(fim: FimTokens) -> list[int]:
+    """Families without a middle token (Codestral) end the prompt with the prefix."""
+    return [] if fim.middle is None else [fim.middle]

@@ -1,0 +1,82 @@
+"""Choosing a token from a row of logits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.backends.base import Logits
+from inference.backends.vocabulary import TokenIds
+from inference.errors import BackendError
+from inference.types import SamplingParams
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    token: int
+    logprob: float
+    """Natural logarithm of its probability at temperature 1, before any filter. Where only some
+    tokens were allowed, its probability among these."""
+
+
+class Sampler:
+    """One request's choices: greedy at temperature 0, else drawn with the request's own random
+    numbers, so that the same seed gives the same text whatever else is running.
+
+    The filters are applied in the order top-k, top-p, min-p, temperature (llama.cpp's).
+    """
+
+    def __init__(self, params: SamplingParams) -> None:
+        self._params = params
+        self._random = np.random.Generator(np.random.PCG64(params.seed))
+
+    def choose(self, logits: Logits, allowed: TokenIds | None = None) -> Choice:
+        """
+        Args:
+            allowed: the only tokens that may be chosen; None allows all.
+
+        Raises `BackendError` if a logit is not a number: the model or the runtime is broken.
+        """
+        row = logits if allowed is None else logits[allowed]
+        best = int(row.argmax())
+        top = float(row[best])
+        if not np.isfinite(top):
+            raise BackendError("The model computed numbers that are no numbers; choose another.")
+        log_total = top + float(np.log(np.exp(row - top).sum(dtype=np.float64)))
+        at = best if self._params.temperature <= 0 else self._draw(row)
+        return Choice(
+            token=at if allowed is None else int(allowed[at]),
+            logprob=min(float(row[at]) - log_total, 0.0),
+        )
+
+    def _draw(self, row: Logits) -> int:
+        params = self._params
+        kept = _top_k(row, params.top_k)
+        shifted: NDArray[np.float64] = row[kept].astype(np.float64)
+        shifted -= shifted[0]
+        probabilities = np.exp(shifted)
+        probabilities /= probabilities.sum()
+        n_kept = len(kept)
+        if params.top_p < 1:
+            # The token that passes the threshold is kept; so at least one is.
+            n_kept = 1 + int(np.searchsorted(probabilities.cumsum(), params.top_p))
+        if params.min_p > 0:
+            n_likely = int(np.count_nonzero(probabilities >= params.min_p * probabilities[0]))
+            n_kept = min(n_kept, n_likely)
+        weights: NDArray[np.float64] = np.exp(shifted[:n_kept] / params.temperature).cumsum()
+        point = self._random.random() * float(weights[-1])
+        drawn = int(np.searchsorted(weights, point, side="right"))
+        return int(kept[min(drawn, len(weights) - 1)])
+
+
+def _top_k(row: Logits, k: int) -> NDArray[np.intp]:
+    """Indices of the `k` largest (0: all), largest first; ties by index."""
+    if 0 < k < len(row):
+        threshold = np.partition(row, -k)[-k]
+        candidates = np.flatnonzero(row >= threshold)
+    else:
+        candidates = np.arange(len(row))
+    order = np.argsort(-row[candidates], kind="stable")
+    return candidates[order][: k or None]

@@ -70,7 +70,9 @@ def build_parser() -> argparse.ArgumentParser:
         "--json", action="store_true", help="the suggestion and its record as one JSON object"
     )
     complete.add_argument(
-        "--automatic", action="store_true", help="as while typing: with the confidence gate"
+        "--invoked",
+        action="store_true",
+        help="as when the user asks by a key: several candidates, no confidence gate",
     )
     add_model_argument(complete)
     complete.set_defaults(run=run_complete)
@@ -112,7 +114,7 @@ def run_complete(options: argparse.Namespace) -> int:
     from lsp.complete import complete
 
     return complete(
-        options.place, as_json=options.json, automatic=options.automatic, model_path=options.model
+        options.place, as_json=options.json, invoked=options.invoked, model_path=options.model
     )
 
 

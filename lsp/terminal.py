@@ -26,6 +26,11 @@ def write_error(text: str) -> None:
     sys.stderr.write(f"sotto: {text}\n")
 
 
+def write_note(text: str) -> None:
+    """Write a remark to stderr, so that stdout holds the result alone."""
+    sys.stderr.write(f"# {text}\n")
+
+
 def styled(text: str, style: str) -> str:
     """`text` in a style of `_STYLES` where stdout is a terminal and NO_COLOR is not set."""
     stream = sys.stdout  # noqa: TID251 - see the module's docstring

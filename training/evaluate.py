@@ -96,9 +96,7 @@ def baseline(runtime: Runtime, cases: list[Case], window: Window) -> list[Answer
     answers: list[Answer] = []
     for case in cases:
         prompt = build(case, runtime, "spm", window, heal=False)
-        index = NgramIndex()
-        index.add(prompt.below)
-        index.add(prompt.above)
+        index = NgramIndex([prompt.below, prompt.above])
         copied = copy_line(index, prompt.above, MAX_TOKENS, stops)
         text = runtime.text_of(copied.tokens).rstrip()
         answers.append(judge(case, text, [float(copied.shortest_match - 8)], ended=True))

@@ -9,8 +9,8 @@ the manner of kNN-LM, Khandelwal et al., arXiv:1911.00172).
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,31 +18,51 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 MAX_ORDER = 8
+GAP = -1
+"""Stands between texts; no token is that."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """`order` tokens of context matched; `counts` of what followed, and the latest of it."""
+
+    order: int
+    counts: Counter[int]
+    latest: int
 
 
 class NgramIndex:
-    """What followed every run of 1 to `MAX_ORDER` tokens, over any number of texts."""
+    """What followed every run of 1 to `MAX_ORDER` tokens, over any number of texts.
 
-    def __init__(self) -> None:
-        self._after: dict[tuple[int, ...], Counter[int]] = defaultdict(Counter)
-        self._last: dict[tuple[int, ...], int] = {}
+    The texts stand in one array, their places sorted by token; a look-up narrows the places of the
+    last token down by the tokens before it.
+    """
 
-    def add(self, tokens: Sequence[int], start: int = 0) -> None:
-        """Index `tokens[start:]` as continuations; earlier tokens serve as their context."""
-        for i in range(max(1, start), len(tokens)):
-            for order in range(1, min(MAX_ORDER, i) + 1):
-                key = tuple(tokens[i - order : i])
-                self._after[key][tokens[i]] += 1
-                self._last[key] = tokens[i]
+    def __init__(self, texts: Iterable[Sequence[int]] = ()) -> None:
+        parts = [[GAP] * MAX_ORDER]
+        for text in texts:
+            parts.append([*text, *[GAP] * MAX_ORDER])
+        self._tokens = np.array([token for part in parts for token in part], dtype=np.int32)
+        self._places = np.argsort(self._tokens[:-1], kind="stable")
+        self._sorted = self._tokens[self._places]
 
-    def longest_match(self, context: Sequence[int]) -> tuple[int, Counter[int], int] | None:
-        """(order, counts of continuations, the latest one), or None without any match."""
-        for order in range(min(MAX_ORDER, len(context)), 0, -1):
-            key = tuple(context[-order:])
-            counts = self._after.get(key)
-            if counts:
-                return order, counts, self._last[key]
-        return None
+    def longest_match(self, context: Sequence[int]) -> Match | None:
+        """The continuations of the longest earlier match, or None without any."""
+        if not context:
+            return None
+        first, last = np.searchsorted(self._sorted, [context[-1], context[-1] + 1])
+        places = self._places[first:last]
+        places = places[self._tokens[places + 1] != GAP]
+        if not len(places):
+            return None
+        order = 1
+        while order < min(MAX_ORDER, len(context)):
+            longer = places[self._tokens[places - order] == context[-1 - order]]
+            if not len(longer):
+                break
+            places, order = longer, order + 1
+        following = self._tokens[places + 1]
+        return Match(order, Counter(following.tolist()), int(following[places.argmax()]))
 
 
 @dataclass(frozen=True)
@@ -62,21 +82,20 @@ def copy_line(
         match = index.longest_match(running)
         if match is None:
             break
-        order, _, latest = match
-        shortest = min(shortest, order)
-        if latest in stops:
+        shortest = min(shortest, match.order)
+        if match.latest in stops:
             break
-        tokens.append(latest)
-        running.append(latest)
+        tokens.append(match.latest)
+        running.append(match.latest)
     return Copied(tokens, shortest)
 
 
-def bucket_of(order: int, counts: Counter[int]) -> tuple[int, int]:
+def bucket_of(match: Match) -> tuple[int, int]:
     """What the weight of a match depends on: its length, and how far its continuations agree."""
-    total = counts.total()
-    share = counts.most_common(1)[0][1] / total
+    total = match.counts.total()
+    share = match.counts.most_common(1)[0][1] / total
     agreement = 0 if share < 0.5 else 1 if share < 1 else 2 if total == 1 else 3
-    return order, agreement
+    return match.order, agreement
 
 
 def mix(scores: Floats, counts: Counter[int], weight: float) -> Floats:

@@ -7,23 +7,25 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from training.ngram import NgramIndex, best_weight, bucket_of, copy_line, mix
+from training.ngram import Match, NgramIndex, best_weight, bucket_of, copy_line, mix
 
 END = 9
 
 
 def test_the_longest_match_wins_over_a_more_frequent_short_one():
-    index = NgramIndex()
-    index.add([1, 2, 3, 4, 5, 3, 7, 6, 3, 7])
-    match = index.longest_match([2, 3])
-    assert match is not None
-    assert match[0] == 2
-    assert match[1] == Counter({4: 1})
+    index = NgramIndex([[1, 2, 3, 4, 5, 3, 7, 6, 3, 7]])
+    assert index.longest_match([2, 3]) == Match(2, Counter({4: 1}), 4)
+    assert index.longest_match([8, 3]) == Match(1, Counter({7: 2, 4: 1}), 7)
+
+
+def test_no_match_reaches_from_one_text_into_another():
+    index = NgramIndex([[1, 2], [3, 4]])
+    assert index.longest_match([2]) is None
+    assert index.longest_match([2, 3]) == Match(1, Counter({4: 1}), 4)
 
 
 def test_a_line_is_copied_up_to_its_end():
-    index = NgramIndex()
-    index.add([1, 2, 3, 4, END, 1, 2])
+    index = NgramIndex([[1, 2, 3, 4, END, 1, 2]])
     assert copy_line(index, [1, 2], 10, frozenset({END})).tokens == [3, 4]
 
 
@@ -32,10 +34,10 @@ def test_nothing_is_copied_without_a_match():
 
 
 def test_a_bucket_tells_length_and_agreement():
-    assert bucket_of(3, Counter({1: 1})) == (3, 2)
-    assert bucket_of(3, Counter({1: 4})) == (3, 3)
-    assert bucket_of(1, Counter({1: 2, 2: 1})) == (1, 1)
-    assert bucket_of(1, Counter({1: 1, 2: 1, 3: 1})) == (1, 0)
+    assert bucket_of(Match(3, Counter({1: 1}), 1)) == (3, 2)
+    assert bucket_of(Match(3, Counter({1: 4}), 1)) == (3, 3)
+    assert bucket_of(Match(1, Counter({1: 2, 2: 1}), 1)) == (1, 1)
+    assert bucket_of(Match(1, Counter({1: 1, 2: 1, 3: 1}), 1)) == (1, 0)
 
 
 def test_a_mixture_is_a_distribution():

@@ -84,23 +84,24 @@ local function gives_way(lhs, before)
   return own or vim.fn.complete_info({ 'selected' }).selected >= 0
 end
 
+--- Neovim looks ahead in what is typed fast, so an expression mapping would be asked before the keys in
+--- front of it have arrived in the buffer. Hence the decision is made here, when the key's turn has come,
+--- and what the key did before is put in front of the keys that wait.
 ---@param action string
 ---@param lhs string
 ---@param before? vim.api.keyset.get_keymap
----@return string keys
 local function press(action, lhs, before)
   local sotto = require('sotto')
   if action == 'trigger' or (sotto.visible() and not gives_way(lhs, before)) then
-    -- Inserting closes the popup menu; closing it first keeps what was typed.
-    local close = vim.fn.pumvisible() == 1 and action:find('accept') and '<C-e>' or ''
-    return ('%s<Cmd>lua require("sotto").%s()<CR>'):format(close, action)
+    sotto[action]()
+    return
   end
-  local keys = previous_keys(lhs, before)
-  if keys then
-    return keys
+  local keys, flags = previous_keys(lhs, before), 'im'
+  if not keys then
+    -- An unmapped Alt key would leave insert mode; pressing it once too often should not.
+    keys, flags = normal(lhs):find('^<M%-') and '' or lhs, 'in'
   end
-  -- An unmapped Alt key would leave insert mode; pressing it once too often should not.
-  return normal(lhs):find('^<M%-') and '' or lhs
+  vim.api.nvim_feedkeys(vim.api.nvim_replace_termcodes(keys, true, true, true), flags, false)
 end
 
 ---@param bufnr integer
@@ -114,8 +115,8 @@ function M.attach(bufnr)
       local before = mapping_of(vim.api.nvim_buf_get_keymap(bufnr, 'i'), lhs)
       if not is_ours(before) then
         vim.keymap.set('i', lhs, function()
-          return press(action, lhs, before)
-        end, { buffer = bufnr, expr = true, desc = 'Sotto: ' .. descriptions[action] })
+          press(action, lhs, before)
+        end, { buffer = bufnr, desc = 'Sotto: ' .. descriptions[action] })
       end
     end
   end

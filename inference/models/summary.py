@@ -82,8 +82,8 @@ def inspect_model(path: Path | None = None) -> ModelSummary:
     """
     path = (path or builtin_model_path()).absolute()
     header = read_header(path, catalogue().token_texts() | BYTE_TOKENS)
-    arch = _check_kind(header)
     headers = [header, *_other_parts(header)]
+    arch = _check_kind(header)
     tensors = [tensor for part in headers for tensor in part.tensors]
     if not tensors:
         raise unsupported(path, "it holds a vocabulary but no weights")

@@ -289,6 +289,7 @@ _TABLE = (
         block=BlockStyle.INDENT,
         block_comments=(_XML,),
         opens_block=">",
+        ends=frozenset({"</"}),
         indent_width=2,
     ),
     Language(
@@ -298,6 +299,7 @@ _TABLE = (
         block=BlockStyle.INDENT,
         block_comments=(_XML,),
         opens_block=">",
+        ends=frozenset({"</"}),
         indent_width=2,
     ),
     Language(

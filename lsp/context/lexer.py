@@ -17,6 +17,8 @@ from lsp.context.languages import Language, Quote
 LOOKAHEAD_CHARS = 3
 """`<!--` and `--[[` are the longest tokens: their first character needs three more."""
 
+_TAIL_CHARS = 2
+
 _REGEX = Quote("/", "/")
 _CHARACTER = Quote("'", "'")
 
@@ -79,16 +81,18 @@ def _string_pattern(quote: Quote) -> re.Pattern[str]:
 class Lexer:
     """Carries its state from one `read` to the next; `copy` lets a reader look ahead."""
 
-    __slots__ = ("_comment", "language", "quote")
+    __slots__ = ("_comment", "_tail", "language", "quote")
 
-    def __init__(self, language: Language) -> None:
+    def __init__(self, language: Language, tail: str = "") -> None:
+        """`tail`: what comes right before the first text read."""
         self.language = language
+        self._tail = tail[-_TAIL_CHARS:]
         self.quote: Quote | None = None
         """The string or comment the position is in."""
         self._comment = False
 
     def copy(self) -> Lexer:
-        other = Lexer(self.language)
+        other = Lexer(self.language, self._tail)
         other.quote, other._comment = self.quote, self._comment
         return other
 
@@ -105,13 +109,16 @@ class Lexer:
 
     def read(self, text: str) -> Iterator[Token]:
         """Reads `text` to its end and yields its brackets in code and its quotes, in order."""
-        position = 0
+        # Whether a slash begins a regular expression is for what comes before it to say.
+        n_tail, text = len(self._tail), self._tail + text
+        self._tail = text[-_TAIL_CHARS:]
+        position = n_tail
         while position < len(text):
             if self.quote is None and not self._comment:
                 match = _code_pattern(self.language).search(text, position)
                 if match is None:
                     return
-                yield from self._code(match)
+                yield from self._code(match, n_tail)
             elif self.quote is None:
                 newline = text.find("\n", position)
                 if newline == -1:
@@ -123,10 +130,10 @@ class Lexer:
                 match = _string_pattern(self.quote).search(text, position)
                 if match is None:
                     return
-                yield from self._string(match, self.quote)
+                yield from self._string(match, self.quote, n_tail)
             position = match.end()
 
-    def _code(self, match: re.Match[str]) -> Iterator[Token]:
+    def _code(self, match: re.Match[str], n_tail: int) -> Iterator[Token]:
         text = match.group()
         match match.lastgroup:
             case "line":
@@ -136,23 +143,25 @@ class Lexer:
                 self.quote = _quote_opened(self.language.block_comments, text)
             case "quote":
                 self.quote = _quote_opened(self.language.strings, text)
-                yield Token(TokenKind.QUOTE_OPEN, match.start(), text)
+                yield Token(TokenKind.QUOTE_OPEN, match.start() - n_tail, text)
             case "char":
                 self.quote = _CHARACTER
-                yield Token(TokenKind.QUOTE_OPEN, match.start(), text)
+                yield Token(TokenKind.QUOTE_OPEN, match.start() - n_tail, text)
             case "regex":
                 self.quote = _REGEX
-                yield Token(TokenKind.QUOTE_OPEN, match.end() - 1, "/")
+                yield Token(TokenKind.QUOTE_OPEN, match.end() - 1 - n_tail, "/")
             case "bracket":
                 opens = self.language.brackets.index(text) % 2 == 0
-                yield Token(TokenKind.OPEN if opens else TokenKind.CLOSE, match.start(), text)
+                yield Token(
+                    TokenKind.OPEN if opens else TokenKind.CLOSE, match.start() - n_tail, text
+                )
             case _:
                 pass
 
-    def _string(self, match: re.Match[str], quote: Quote) -> Iterator[Token]:
+    def _string(self, match: re.Match[str], quote: Quote, n_tail: int) -> Iterator[Token]:
         if match.lastgroup == "close":
             if not self._comment:
-                yield Token(TokenKind.QUOTE_CLOSE, match.start(), quote.closing)
+                yield Token(TokenKind.QUOTE_CLOSE, match.start() - n_tail, quote.closing)
             self.quote, self._comment = None, False
         elif match.lastgroup == "newline" and not quote.multiline:
             self.quote = None

@@ -24,6 +24,7 @@ TAB_COLUMNS = 4
 """Only compared with itself: a tab counts as so many columns when a file mixes tabs and spaces."""
 
 _INDENT = re.compile(r"[ \t]*")
+_CHILDLESS_TAG = re.compile(r"<(?:br|hr|img|input|link|meta)\b|.*/>$", re.IGNORECASE)
 _INDENTED_LINE = re.compile(r"^([ \t]+)\S", re.MULTILINE)
 
 
@@ -122,10 +123,15 @@ class Surroundings:
         if not code:
             return False
         if code[-1] in self.language.opens_block:
-            return True
+            return code[-1] != ">" or _is_opening_tag(code)
         words = re.findall(r"\w+", code)
         begins = self.language.begins
         return bool(words) and bool(begins) and (words[0] in begins or words[-1] in begins)
+
+
+def _is_opening_tag(code: str) -> bool:
+    tag = code[max(0, code.rfind("<")) :]
+    return re.match(r"<[A-Za-z]", tag) is not None and not _CHILDLESS_TAG.match(tag)
 
 
 def surroundings_of(snapshot: Snapshot) -> Surroundings:

@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 
 from lsp.context.brackets import Enclosure, closer_of
-from lsp.context.languages import Language
 from lsp.context.lexer import Lexer, TokenKind
 from lsp.context.surroundings import Surroundings, columns, indent_of
 
@@ -29,7 +28,8 @@ def find_overlap(text: str, around: Surroundings, enclosure: Enclosure) -> Overl
 
     White space is not compared. On the cursor's line any whole token counts; when the rest of the
     line is blank, the repetition must begin a line of `text`, at the indentation it has below. What
-    closes a bracket opened in `text` is never a repetition.
+    closes a bracket, be it opened in `text` or before the cursor, is never a repetition: closing
+    brackets that stand after the cursor already have been cut before.
     """
     has_line_suffix = bool(around.line_suffix.strip())
     below = around.after if has_line_suffix else around.after[len(around.line_suffix) :]
@@ -39,6 +39,7 @@ def find_overlap(text: str, around: Surroundings, enclosure: Enclosure) -> Overl
     head = "".join(char for _, char in there[:_MAX_CHARS])
     if not head or not tail:
         return None
+    whole = balance_of(text, around, enclosure)
     is_hopeless = False
     for n_chars in range(min(len(tail), len(head)), 0, -1):
         if not tail.endswith(head[:n_chars]):
@@ -48,9 +49,8 @@ def find_overlap(text: str, around: Surroundings, enclosure: Enclosure) -> Overl
             continue
         if not has_line_suffix and not _same_indent(text, start, around):
             continue
-        if _n_open(text[:start], around.language, enclosure) > _n_open(
-            text, around.language, enclosure
-        ):
+        kept = balance_of(text[:start], around, enclosure)
+        if len(kept.opened) > len(whole.opened) or kept.n_closing < whole.n_closing:
             is_hopeless |= has_line_suffix and n_chars > 1 and bool(_WORD.search(text, start))
             continue
         return Overlap(start)
@@ -74,15 +74,31 @@ def _same_indent(text: str, start: int, around: Surroundings) -> bool:
     return indent == columns(indent_of(around.next_line))
 
 
-def _n_open(text: str, language: Language, enclosure: Enclosure) -> int:
-    """Brackets and quotes that `text` opens and does not close."""
-    lexer = Lexer(language)
+@dataclass(frozen=True, slots=True)
+class Balance:
+    opened: tuple[int, ...]
+    """Where the text has brackets and quotes that it opens and does not close."""
+    n_closing: int
+    """Closing brackets for what was opened before it."""
+
+
+def balance_of(text: str, around: Surroundings, enclosure: Enclosure) -> Balance:
+    """What a suggestion at the cursor opens and closes."""
+    language = around.language
+    lexer = Lexer(language, around.line_prefix)
     lexer.enter(enclosure.zone, enclosure.quote)
-    stack: list[str] = []
+    stack: list[tuple[str, int]] = []
+    quote_at = 0
+    n_closing = 0
     for token in lexer.read(text):
         if token.kind is TokenKind.OPEN:
-            stack.append(closer_of(language, token.text))
-        elif token.kind is TokenKind.CLOSE and token.text in stack:
-            del stack[len(stack) - 1 - stack[::-1].index(token.text) :]
+            stack.append((closer_of(language, token.text), token.index))
+        elif token.kind is TokenKind.QUOTE_OPEN:
+            quote_at = token.index
+        elif token.kind is TokenKind.CLOSE:
+            partners = [idx for idx, (closer, _) in enumerate(stack) if closer == token.text]
+            n_closing += not partners
+            del stack[partners[-1] if partners else len(stack) :]
     is_new_quote = lexer.quote is not None and enclosure.quote is None
-    return len(stack) + is_new_quote
+    opened = [index for _, index in stack] + ([quote_at] if is_new_quote else [])
+    return Balance(tuple(opened), n_closing)

@@ -1,0 +1,54 @@
+"""The end of a suggestion against the text that follows it in the document."""
+
+from __future__ import annotations
+
+from lsp.context.brackets import closer_of
+from lsp.context.surroundings import indent_of
+from lsp.trimming.overlap import balance_of, find_overlap
+from lsp.trimming.place import Place
+from lsp.trimming.reading import TrimReason
+
+
+def fit_end(text: str, place: Place) -> tuple[str, TrimReason | None]:
+    """`text` without white space at its end and without what follows the cursor already.
+
+    The reason is the rule that took more than white space; None if none did.
+    """
+    reason: TrimReason | None = None
+    text = _stripped(text, place)
+    while text:
+        overlap = find_overlap(text, place.around, place.enclosure)
+        if overlap is None:
+            break
+        reason = TrimReason.REPEATS_SUFFIX
+        text = _stripped(text[: overlap.start], place)
+    opened_at = _left_open(text, place)
+    if opened_at is not None:
+        return _stripped(text[:opened_at], place), TrimReason.UNBALANCED
+    return text, reason
+
+
+def _stripped(text: str, place: Place) -> str:
+    """Without white space at the end, but for what separates it from the text that follows."""
+    kept = text.rstrip()
+    tail = text[len(kept) :]
+    suffix = place.around.line_suffix
+    if not kept or not tail or not suffix or suffix[0].isspace():
+        return kept
+    if "\n" not in tail:
+        return kept if suffix[0] in ")]};,:" else text
+    # `{‸}`: the body is on lines of its own, so the closing bracket gets one too.
+    openers = place.enclosure.openers
+    if openers and closer_of(place.around.language, openers[-1].bracket) == suffix[0]:
+        return f"{kept}\n{indent_of(place.around.line_prefix)}"
+    return kept
+
+
+def _left_open(text: str, place: Place) -> int | None:
+    """The first bracket that `text` opens and that the rest of the line would close wrongly."""
+    if not place.around.line_suffix.strip():
+        return None
+    if not any(opener.is_closed for opener in place.enclosure.openers):
+        return None
+    opened = balance_of(text, place.around, place.enclosure).opened
+    return opened[0] if opened else None

@@ -42,7 +42,7 @@ class Editor:
     at_least: tuple[int, int]
     binary: str
     runtime: tuple[str, str]
-    """The variable that tells the editor where its runtime files are, and where they are unpacked."""
+    """The variable that says where its runtime files are, and their place in the root."""
     proof: tuple[str, ...]
     """Arguments of a run that fails if the editor lacks what Sotto needs."""
 

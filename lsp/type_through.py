@@ -140,15 +140,15 @@ def _until_closed(text: str, n_typed: int, added: str, language: Language) -> st
     """What is left before the suggestion closes what the editor has already closed with `added`.
 
     None unless `added` consists, but for white space, of closing marks for what the typed part
-    leaves open, innermost first. An editor may have left some of them out.
+    leaves open, innermost first. An editor may have left some out; those are taken to be the inner
+    ones, as the suggestion then still closes them itself.
     """
-    closings = _closings(text, n_typed, language)
     marks = "".join(added.split())
     first: int | None = None
-    for mark, index in closings:
-        if marks.startswith(mark):
-            marks = marks[len(mark) :]
-            first = index if first is None else first
+    for mark, index in reversed(_closings(text, n_typed, language)):
+        if marks.endswith(mark):
+            marks = marks[: -len(mark)]
+            first = index
     if marks or first is None:
         return None
     rest = text[n_typed:first]

@@ -18,7 +18,7 @@ from lsp.logs import LogLevel
 from lsp.routes import add_routes
 from lsp.session import MakeEngine, Session
 from lsp.stdio import Channel
-from lsp.wire import Phase, Wire, Writer
+from lsp.wire import Phase, Wire, Writer, strict_converter
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,9 @@ class Conversation:
         log_level: LogLevel | None = None,
     ) -> None:
         """Must be called on the event loop."""
-        server = LanguageServer("sotto", sotto_version(), protocol_cls=Wire)
+        server = LanguageServer(
+            "sotto", sotto_version(), protocol_cls=Wire, converter_factory=strict_converter
+        )
         self.wire = cast("Wire", server.protocol)
         self.wire.set_writer(Writer(write))
         self.stopped: asyncio.Future[int] = asyncio.get_running_loop().create_future()

@@ -38,6 +38,8 @@ class EngineHost:
         self._served: ModelSettings | None = None
         self._work: asyncio.Task[None] | None = None
         self._progress: Progress | None = None
+        self._is_loaded = False
+        """Whether `_engine` became ready, so that it can only fail while it works."""
         self._is_closed = False
         self.message: str | None = None
         """For a person: why no model runs, or another than the configured one."""
@@ -102,11 +104,13 @@ class EngineHost:
         logger.info("Loading %s.", name)
         engine = self._make_engine(config)
         self._engine = engine
+        self._is_loaded = False
         self._progress = await self._client.begin_progress(f"Sotto: loading {name}")
         error: str | None = None
         try:
             engine.start(lambda status: self._on_status(engine, status))
             info = await engine.wait_ready()
+            self._is_loaded = True
             logger.info("Loaded %s (%s).", info.name, info.quantization)
         except InferenceError as failure:
             error = str(failure)
@@ -124,8 +128,8 @@ class EngineHost:
             return
         if status.load_progress is not None and self._progress is not None:
             self._progress.report(status.load_progress)
-        if status.state is EngineState.FAILED and status.model is not None:
-            # It had been ready: a failure while loading is reported by `_load`.
+        if status.state is EngineState.FAILED and self._is_loaded:
+            # A failure while loading is reported by `_load`.
             self._report(status.error or "The engine failed.")
         self._on_change()
 

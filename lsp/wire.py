@@ -24,6 +24,7 @@ from pygls.protocol import (
     JsonRPCNotification,
     JsonRPCRequestMessage,
     LanguageServerProtocol,
+    default_converter,
     lsp_method,
 )
 
@@ -54,6 +55,30 @@ class Phase(Enum):
     NEW = "new"
     RUNNING = "running"
     SHUT_DOWN = "shut down"
+
+
+def strict_converter() -> cattrs.Converter:
+    """pygls' converter, but one that refuses `"1"` for a number instead of making one of it."""
+    converter = default_converter()
+    converter.register_structure_hook(int, _structure_int)
+    converter.register_structure_hook(str, _structure_str)
+    return converter
+
+
+def _structure_int(value: object, kind: type[int]) -> int:
+    # JSON knows one kind of number, and some encoders write 3 as 3.0.
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError("not a whole number")
+    # A hook serves its class's subclasses too, and some enums are such.
+    return kind(value)
+
+
+def _structure_str(value: object, kind: type[str]) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not a string")
+    return kind(value)
 
 
 class Writer:

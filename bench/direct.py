@@ -5,8 +5,8 @@
 A child process of `bench.overhead`. It reads one JSON object a line from stdin, `{"tokens": […],
 "n_decode": n}`, evaluates the tokens in a cleared context as llama.cpp's defaults have it (batches
 of 2048, micro-batches of 512), decodes `n_decode` tokens greedily (numpy's argmax over the logits,
-which is faster here than llama.cpp's sampler chain), and answers `{"ms": …, "prefill_ms": …,
-"tokens": […]}`. Nothing is cached between jobs, and no text is made.
+which is faster here than llama.cpp's sampler chain), and answers with a `Timing`. Nothing is
+cached between jobs, and no text is made.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ class Job(msgspec.Struct, frozen=True):
 
 
 class Timing(msgspec.Struct, frozen=True):
-    ms: float
     prefill_ms: float
+    token_ms: list[float]
+    """When each token was known, from the start of the job."""
     tokens: list[int]
 
 
@@ -63,12 +64,13 @@ class Direct:
             self._decode(job.tokens[first : first + self._n_batch])
         prefilled = time.perf_counter()
         tokens: list[int] = []
+        token_ms: list[float] = []
         for index in range(job.n_decode):
             if index:
                 self._decode(tokens[-1:])
             tokens.append(self._best())
-        end = time.perf_counter()
-        return Timing(1e3 * (end - start), 1e3 * (prefilled - start), tokens)
+            token_ms.append(1e3 * (time.perf_counter() - start))
+        return Timing(1e3 * (prefilled - start), token_ms, tokens)
 
     def _decode(self, tokens: list[int]) -> None:
         array = (ctypes.c_int32 * len(tokens))(*tokens)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inference.backends.vocabulary import Vocabulary
-from inference.errors import PromptTooLongError
+from inference.errors import InferenceError, PromptTooLongError
 from inference.models.catalogue import PromptOrder, family_named
 from inference.models.summary import ModelSummary
 from inference.prompts.blocks import BlockTokenizer
@@ -48,6 +48,9 @@ class PromptBuilder:
         tokens = self._plain(prompt.text) if isinstance(prompt, TextPrompt) else prompt.tokens
         if len(tokens) >= self._n_ctx:
             raise self._too_long(str(len(tokens)))
+        unknown = [token for token in tokens if not 0 <= token < len(self._vocabulary)]
+        if unknown:
+            raise InferenceError(f"The model has no token {unknown[0]}.")
         return BuiltPrompt(list(tokens))
 
     def stops(self, request: GenerationRequest) -> tuple[str, ...]:

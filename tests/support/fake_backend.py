@@ -1,0 +1,235 @@
+"""A toy model over bytes, for tests of the engine without a runtime.
+
+Its next token is a hash of everything its sequence holds, so that a token too many, too few or out
+of place changes the text. It refuses what a real backend must not be asked.
+"""
+
+from __future__ import annotations
+
+import threading
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from inference.backends.base import Evaluation, LoadCancelledError, RowPolicy, Span
+from inference.backends.vocabulary import Vocabulary
+from inference.config import EngineConfig
+from inference.errors import BackendError
+from inference.loading import LoadedModel
+from inference.models.catalogue import PromptOrder
+from inference.models.summary import FimTokens, ModelSummary
+from inference.prompts.build import PromptBuilder
+from inference.types import ModelInfo
+
+END, FIM_PREFIX, FIM_SUFFIX, FIM_MIDDLE, FILE_SEPARATOR = range(256, 261)
+WORDS = (b"return", b" return", b"    ", b"def ", b"self", b"()", b"ret", b" re", b"\n", b"turn")
+LETTERS = b"abcdefghijklmnopqrstuvwxyz \n"
+ROWS = RowPolicy(maximum=16, minimum=2)
+N_VOCAB = 261 + len(WORDS)
+Predict = Callable[[list[int]], int]
+
+
+def hashed(tokens: list[int]) -> int:
+    """A letter that depends on every token; sometimes the end."""
+    digest = zlib.crc32(np.array(tokens, np.int32).tobytes())
+    return END if digest % 23 == 0 else LETTERS[digest % len(LETTERS)]
+
+
+def spelling(text: bytes) -> Predict:
+    """Says `text` after the prompt, byte by byte, then ends."""
+    said: dict[int, int] = {}
+
+    def predict(tokens: list[int]) -> int:
+        start = said.setdefault(0, len(tokens))
+        at = len(tokens) - start
+        return text[at] if at < len(text) else END
+
+    return predict
+
+
+def make_vocabulary() -> Vocabulary:
+    """All bytes, five control tokens without text, and some words."""
+    pieces = [bytes([byte]) for byte in range(256)] + [b""] * 5 + list(WORDS)
+    return Vocabulary(
+        pieces,
+        end_ids=frozenset({END, FIM_PREFIX, FIM_SUFFIX, FIM_MIDDLE, FILE_SEPARATOR}),
+        tokenize=lambda text: list(text.encode("utf-8", "replace")),
+    )
+
+
+def make_summary(*, has_fim: bool = True) -> ModelSummary:
+    fim = FimTokens(
+        prefix=FIM_PREFIX,
+        suffix=FIM_SUFFIX,
+        middle=FIM_MIDDLE,
+        separator=FILE_SEPARATOR,
+        source="metadata",
+    )
+    return ModelSummary(
+        name="toy",
+        path=Path("toy.gguf"),
+        arch="toy",
+        family="unknown",
+        is_builtin=False,
+        n_params=1,
+        quantization="F32",
+        size_bytes=1,
+        n_parts=1,
+        n_ctx_train=4096,
+        n_vocab=N_VOCAB,
+        n_layers=1,
+        n_embd=1,
+        kv_bytes_per_token=1,
+        recurrent_bytes_per_sequence=0,
+        max_heads=1,
+        sliding_window=None,
+        is_recurrent=False,
+        is_hybrid=False,
+        n_mtp_layers=0,
+        fim=fim if has_fim else None,
+        has_chat_template=False,
+    )
+
+
+class FakeBackend:
+    """See the module. What was evaluated is in `calls`."""
+
+    name = "toy"
+    n_threads = 1
+
+    def __init__(
+        self,
+        *,
+        n_ctx: int = 512,
+        n_sequences: int = 4,
+        rows: RowPolicy = ROWS,
+        can_truncate: bool = True,
+        predict: Predict = hashed,
+    ) -> None:
+        self.vocabulary = make_vocabulary()
+        self.n_ctx = n_ctx
+        self.n_sequences = n_sequences
+        self.rows = rows
+        self.can_truncate = can_truncate
+        self.predict = predict
+        self.sequences: list[list[int]] = [[] for _ in range(n_sequences)]
+        self.calls: list[Span] = []
+        self.during_evaluation: Callable[[Span], None] = lambda _span: None
+        """Called in the middle of each evaluation; may interrupt or raise."""
+        self.is_closed = False
+        self._is_interrupted = False
+        self._thread = threading.get_ident()
+
+    @property
+    def n_evaluated(self) -> int:
+        return sum(len(span.tokens) for span in self.calls)
+
+    def evaluate(self, spans: Sequence[Span]) -> Evaluation:
+        self._check_thread()
+        for span in spans:
+            held = self.sequences[span.sequence]
+            assert span.position == len(held), "a gap, or tokens that were not cut"
+            assert 0 < len(span.tokens) <= self.rows.maximum
+            assert len(held) + len(span.tokens) <= self.n_ctx, "beyond the context"
+            assert all(0 <= token < N_VOCAB for token in span.tokens)
+            self.during_evaluation(span)
+        if self._is_interrupted:
+            return Evaluation(completed=False)
+        logits: list[np.ndarray[tuple[int], np.dtype[np.float32]]] = []
+        for span in spans:
+            self.calls.append(span)
+            held = self.sequences[span.sequence]
+            held += span.tokens
+            for n_behind in range(span.n_logits - 1, -1, -1):
+                logits.append(self._logits(held[: len(held) - n_behind]))
+        return Evaluation(completed=True, logits=tuple(logits))
+
+    def truncate(self, sequence: int, n_tokens: int) -> bool:
+        self._check_thread()
+        held = self.sequences[sequence]
+        assert n_tokens <= len(held)
+        if n_tokens not in (0, len(held)) and not self.can_truncate:
+            return False
+        del held[n_tokens:]
+        return True
+
+    def fork(self, source: int, target: int) -> None:
+        self._check_thread()
+        assert source != target
+        self.sequences[target] = self.sequences[source][:]
+
+    def rearm(self) -> None:
+        self._is_interrupted = False
+
+    def interrupt(self) -> None:
+        self._is_interrupted = True
+
+    def close(self) -> None:
+        self._check_thread()
+        self.is_closed = True
+
+    def _logits(self, tokens: list[int]) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+        scores = np.zeros(N_VOCAB, np.float32)
+        # A little of everything, so that a constraint always has something to choose from.
+        scores += np.arange(N_VOCAB, dtype=np.float32) / N_VOCAB
+        scores[self.predict(tokens)] = 10.0
+        return scores
+
+    def _check_thread(self) -> None:
+        assert threading.get_ident() == self._thread, "used from a foreign thread"
+
+
+def make_prompts(
+    backend: FakeBackend,
+    *,
+    order: PromptOrder = PromptOrder.SPM,
+    heal: bool = True,
+    has_fim: bool = True,
+) -> PromptBuilder:
+    summary = make_summary(has_fim=has_fim)
+    return PromptBuilder(backend.vocabulary, summary, backend.n_ctx, order=order, heal=heal)
+
+
+class FakeLoader:
+    """Loads the toy model on the engine's thread. `backend` is there once it is loaded."""
+
+    def __init__(self, prepare: Callable[[FakeBackend], None] = lambda _backend: None) -> None:
+        self._prepare = prepare
+        self.may_load = threading.Event()
+        self.may_load.set()
+        self.backend: FakeBackend | None = None
+
+    def __call__(self, _config: EngineConfig, report: Callable[[float], bool]) -> LoadedModel:
+
+        for percent in range(0, 101, 10):
+            if not report(percent / 100):
+                raise LoadCancelledError
+        while not self.may_load.wait(0.005):
+            if not report(1.0):
+                raise LoadCancelledError
+        self.backend = FakeBackend()
+        self._prepare(self.backend)
+        info = ModelInfo(
+            name="toy",
+            path="toy.gguf",
+            arch="toy",
+            n_params=1,
+            quantization="F32",
+            n_ctx=self.backend.n_ctx,
+            size_bytes=1,
+            is_builtin=False,
+            supports_fim=True,
+            min_mean_logprob=-1.0,
+        )
+        return LoadedModel(self.backend, make_prompts(self.backend), info)
+
+
+def failing(message: str) -> Callable[[Span], None]:
+    """For `during_evaluation`: the runtime fails."""
+
+    def fail(_span: Span) -> None:
+        raise BackendError(message)
+
+    return fail

@@ -23,6 +23,7 @@ from inference.errors import (
 from inference.generation import Generation
 
 # Model files and this machine.
+from inference.hardware import HardwareReport, hardware_report
 from inference.models.builtin_model import builtin_model_path
 from inference.models.catalogue import PromptOrder
 from inference.models.summary import ModelSummary, inspect_model
@@ -57,6 +58,7 @@ __all__ = [
     "Generation",
     "GenerationRequest",
     "GenerationResult",
+    "HardwareReport",
     "InferenceError",
     "InvalidModelError",
     "ModelError",
@@ -74,5 +76,6 @@ __all__ = [
     "UnsupportedModelError",
     "Usage",
     "builtin_model_path",
+    "hardware_report",
     "inspect_model",
 ]

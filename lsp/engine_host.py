@@ -105,8 +105,8 @@ class EngineHost:
         engine = self._make_engine(config)
         self._engine = engine
         self._is_loaded = False
-        self._progress = await self._client.begin_progress(f"Sotto: loading {name}")
         error: str | None = None
+        progress = asyncio.create_task(self._show_progress(f"Sotto: loading {name}"))
         try:
             engine.start(lambda status: self._on_status(engine, status))
             info = await engine.wait_ready()
@@ -117,11 +117,16 @@ class EngineHost:
         except OSError as failure:
             error = f"The model cannot be read: {failure}."
         finally:
+            # An editor that is slow to agree to a progress display does not delay the model.
+            progress.cancel()
             if self._progress is not None:
                 self._progress.end("failed" if error else "done")
                 self._progress = None
             self._on_change()
         return error
+
+    async def _show_progress(self, title: str) -> None:
+        self._progress = await self._client.begin_progress(title)
 
     def _on_status(self, engine: Engine, status: EngineStatus) -> None:
         if engine is not self._engine:

@@ -85,8 +85,14 @@ class Session:
                 Layer(self.pulled_options, refused_folders=self.folders),
             )
         )
-        self.settings = resolved.settings
+        if resolved.settings != self.settings:
+            self.settings = resolved.settings
+            self.forget_suggestions()
         return resolved
+
+    def forget_suggestions(self) -> None:
+        """Drop those remembered for typing through: they are of another model or setting."""
+        self.type_through = TypeThrough()
 
     def snapshot(self, document: Document, position: types.Position) -> Snapshot:
         """The document as it is now, with the cursor at `position` (clamped into the text)."""
@@ -146,8 +152,10 @@ class Session:
     def _announce_status(self) -> None:
         """Tell the editor the status if anything but the memory in use has changed."""
         status = self.status()
+        if self._announced is None or status.model != self._announced.model:
+            self.forget_suggestions()
         comparable = msgspec.structs.replace(status, rss_bytes=0)
-        if comparable != self._announced:
+        if comparable != self._announced and not self.is_shut_down():
             self._announced = comparable
             self.client.notify(STATUS, status)
 

@@ -30,7 +30,7 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 class InlineCompletionSettings(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool = True
-    max_lines: int = 12
+    max_lines: int = 16
     max_tokens: int = 96
     min_confidence: float | None = None
     candidates: int = 3

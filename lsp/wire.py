@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Generator, Mapping
 from enum import Enum
+from functools import lru_cache
 from typing import Any, cast
 
 import cattrs
@@ -57,10 +58,12 @@ class Phase(Enum):
     SHUT_DOWN = "shut down"
 
 
+@lru_cache(maxsize=1)
 def strict_converter() -> cattrs.Converter:
     """pygls' converter, but one that refuses `"1"` for a number instead of making one of it."""
     converter = default_converter()
     converter.register_structure_hook(int, _structure_int)
+    converter.register_structure_hook(bool, _structure_bool)
     converter.register_structure_hook(str, _structure_str)
     return converter
 
@@ -73,6 +76,12 @@ def _structure_int(value: object, kind: type[int]) -> int:
         raise TypeError("not a whole number")
     # A hook serves its class's subclasses too, and some enums are such.
     return kind(value)
+
+
+def _structure_bool(value: object, _kind: type[bool]) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError("neither true nor false")
+    return value
 
 
 def _structure_str(value: object, kind: type[str]) -> str:

@@ -43,6 +43,8 @@ class Client:
         """What the server asked."""
         self.noise: list[Malformed] = []
         """Bytes on stdout that are no frames."""
+        self.refuses: set[str] = set()
+        """Methods of the server's requests that are answered with an error."""
         self.settings: Any = None
         """The answer to `workspace/configuration`, for every section."""
         self.capabilities: Json = {}
@@ -99,6 +101,10 @@ class Client:
         elif "id" in content:
             self.requests.append(content)
             result: Any = None
+            if content["method"] in self.refuses:
+                error = {"code": -32601, "message": "refused"}
+                self.send({"jsonrpc": "2.0", "id": content["id"], "error": error})
+                return
             if content["method"] == "workspace/configuration":
                 result = [self.settings for _ in content["params"]["items"]]
             self.send({"jsonrpc": "2.0", "id": content["id"], "result": result})

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from inference import (
+    BackendError,
     Chunk,
     Engine,
     EngineConfig,
@@ -70,6 +71,8 @@ class ScriptedGeneration:
         self._chunks.put_nowait(None)
 
     def fail(self, error: InferenceError) -> None:
+        if self._result.done():
+            return
         self._result.set_exception(error)
         self._result.exception()  # Retrieved: not every caller waits for the result.
         self._chunks.put_nowait(None)
@@ -112,6 +115,7 @@ class ScriptedEngine:
         self.generations: list[ScriptedGeneration] = []
         self.is_closed = False
         self._load_error = load_error
+        self._error: str | None = None
         self._may_load = asyncio.Event()
         if not is_loading_held:
             self._may_load.set()
@@ -145,6 +149,7 @@ class ScriptedEngine:
     async def wait_ready(self) -> ModelInfo:
         await self._may_load.wait()
         if self._load_error is not None:
+            self._error = str(self._load_error)
             self._set(EngineState.FAILED)
             raise self._load_error
         self._set(EngineState.READY)
@@ -158,7 +163,7 @@ class ScriptedEngine:
             backend="scripted",
             n_threads=1,
             load_progress=0.5 if self._state is EngineState.LOADING else None,
-            error=str(self._load_error) if self._state is EngineState.FAILED else None,
+            error=self._error,
         )
 
     def submit(self, request: GenerationRequest) -> ScriptedGeneration:
@@ -170,6 +175,13 @@ class ScriptedEngine:
             generation.send(self.answer(request))
             generation.finish()
         return generation
+
+    def fail(self, error: str) -> None:
+        """Break down at work, as a runtime may."""
+        self._error = error
+        self._set(EngineState.FAILED)
+        for generation in self.generations:
+            generation.fail(BackendError(error))
 
     async def close(self) -> None:
         self.is_closed = True

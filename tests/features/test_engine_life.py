@@ -1,0 +1,187 @@
+"""Loading, failing, falling back, replacing: what the editor is told, and what requests get."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from inference import InvalidModelError, ModelNotFoundError
+from tests.support.client import Client, InProcess, Json, in_process
+from tests.support.scripted_engine import EngineMaker
+
+URI = "file:///project/a.py"
+MODEL = str(Path("/models/big.gguf").absolute())
+OTHER = str(Path("/models/other.gguf").absolute())
+
+
+def states(client: Client) -> list[str]:
+    return [status["state"] for status in client.received("sotto/status")]
+
+
+def messages(client: Client) -> list[str]:
+    return [message["message"] for message in client.received("window/showMessage")]
+
+
+async def test_initialize_waits_for_no_model() -> None:
+    maker = EngineMaker(answer=lambda _request: "pass")
+    maker.is_loading_held = True
+    async with in_process(maker) as served:
+        client = served.client
+        await client.initialize()
+        await client.until(lambda: "loading" in states(client))
+        client.open(URI, "value = \n")
+        assert await client.inline(URI, 0, 8) == []
+        assert (await client.records())[-1]["reason"] == "model-loading"
+        status = await client.request("sotto/status")
+        assert (status["state"], status["model"]) == ("loading", None)
+        maker.engine.finish_loading()
+        await client.wait_ready()
+        assert await client.inline(URI, 0, 8) == ["pass"]
+        assert states(client) == ["loading", "ready"]
+
+
+async def test_no_engine_is_made_before_initialized() -> None:
+    async with in_process() as served:
+        await served.client.request(
+            "initialize", {"processId": None, "rootUri": None, "capabilities": {}}
+        )
+        assert (await served.client.request("sotto/status"))["state"] == "stopped"
+        assert served.maker.engines == []
+
+
+async def test_loading_is_shown_as_progress_where_the_client_can() -> None:
+    maker = EngineMaker(answer=None)
+    maker.is_loading_held = True
+    async with in_process(maker) as served:
+        client = served.client
+        await client.initialize(capabilities={"window": {"workDoneProgress": True}})
+        await client.until(lambda: bool(client.received("$/progress")))
+        maker.engine.finish_loading()
+        await client.wait_ready()
+        kinds = [progress["value"]["kind"] for progress in client.received("$/progress")]
+        assert kinds == ["begin", "end"]
+        (create,) = [r for r in client.requests if r["method"] == "window/workDoneProgress/create"]
+        assert {progress["token"] for progress in client.received("$/progress")} == {
+            create["params"]["token"]
+        }
+
+
+async def test_no_progress_for_a_client_that_cannot_show_it(client: Client) -> None:
+    assert client.received("$/progress") == []
+    assert client.requests == []
+
+
+async def test_a_model_that_cannot_be_loaded_is_replaced_by_the_builtin() -> None:
+    maker = EngineMaker(answer=lambda _request: "pass")
+    maker.load_errors[Path(MODEL)] = InvalidModelError("big.gguf is not a GGUF file.")
+    async with in_process(maker) as served:
+        client = served.client
+        await client.initialize(options={"model": {"path": MODEL, "threads": 2}})
+        await client.wait_ready()
+        text = "big.gguf is not a GGUF file. The built-in model is used instead."
+        assert messages(client) == [f"Sotto: {text}"]
+        status = await client.request("sotto/status")
+        assert status["model"]["is_builtin"]
+        assert status["message"] == text
+        assert [engine.config.model_path for engine in maker.engines] == [Path(MODEL), None]
+        assert maker.engines[0].is_closed
+        assert maker.engine.config.n_threads == 2
+        client.open(URI, "value = \n")
+        assert await client.inline(URI, 0, 8) == ["pass"]
+
+
+async def test_without_leave_to_fall_back_the_server_stays_up_without_a_model() -> None:
+    maker = EngineMaker(answer=lambda _request: "pass")
+    maker.load_errors[Path(MODEL)] = ModelNotFoundError("There is no file big.gguf.")
+    async with in_process(maker) as served:
+        client = served.client
+        await client.initialize(options={"model": {"path": MODEL, "fallbackToBuiltin": False}})
+        await client.until(lambda: bool(messages(client)))
+        assert messages(client) == ["Sotto: There is no file big.gguf."]
+        status = await client.request("sotto/status")
+        assert (status["state"], status["message"]) == ("failed", "There is no file big.gguf.")
+        client.open(URI, "value = \n")
+        assert await client.inline(URI, 0, 8) == []
+        assert (await client.records())[-1]["reason"] == "model-failed"
+
+
+async def test_both_models_failing_is_said() -> None:
+    maker = EngineMaker(answer=None)
+    maker.load_errors[Path(MODEL)] = InvalidModelError("Bad.")
+    maker.load_errors[None] = InvalidModelError("Worse.")
+    async with in_process(maker) as served:
+        client = served.client
+        await client.initialize(options={"model": {"path": MODEL}})
+        await client.until(lambda: len(messages(client)) == 2)
+        assert "Worse." in messages(client)[1]
+        assert (await client.request("sotto/status"))["state"] == "failed"
+
+
+def push(client: Client, model: Json) -> None:
+    client.notify("workspace/didChangeConfiguration", {"settings": {"sotto": {"model": model}}})
+
+
+async def test_a_new_model_path_reloads_without_dropping_the_server(server: InProcess) -> None:
+    client, maker = server.client, server.maker
+    first = maker.engine
+    push(client, {"path": MODEL})
+    await client.until(lambda: states(client)[-1] == "ready" and len(maker.engines) == 2)
+    assert first.is_closed
+    assert maker.engine.config.model_path == Path(MODEL)
+    client.open(URI, "value = \n")
+    assert await client.inline(URI, 0, 8) == ["pass"]
+    push(client, {"path": MODEL})
+    await client.request("sotto/status")
+    assert len(maker.engines) == 2  # Nothing has changed, nothing is loaded.
+
+
+async def test_the_last_of_several_new_models_is_loaded(server: InProcess) -> None:
+    client, maker = server.client, server.maker
+    maker.is_loading_held = True
+    push(client, {"path": MODEL})
+    await client.until(lambda: len(maker.engines) == 2)
+    push(client, {"path": "/models/between.gguf"})
+    push(client, {"path": OTHER})
+    await client.request("sotto/status")
+    maker.is_loading_held = False
+    maker.engine.finish_loading()
+    await client.until(lambda: len(maker.engines) == 3 and states(client)[-1] == "ready")
+    assert maker.engine.config.model_path == Path(OTHER)
+    assert [engine.is_closed for engine in maker.engines] == [True, True, False]
+
+
+async def test_a_request_that_runs_when_the_model_is_replaced_is_answered() -> None:
+    async with in_process(EngineMaker(answer=None)) as served:
+        client = served.client
+        await client.initialize()
+        await client.wait_ready()
+        client.open(URI, "value = \n")
+        _, future = client.start_inline(URI, 0, 8)
+        await served.maker.submitted(1)
+        push(client, {"path": MODEL})
+        assert (await future)["items"] == []
+
+
+async def test_an_engine_that_fails_at_work_is_reported() -> None:
+    async with in_process(EngineMaker(answer=None)) as served:
+        client = served.client
+        await client.initialize()
+        await client.wait_ready()
+        client.open(URI, "value = \n")
+        _, future = client.start_inline(URI, 0, 8)
+        await served.maker.submitted(1)
+        served.maker.engine.fail("The runtime failed. Restart the server.")
+        assert (await future)["items"] == []
+        assert messages(client) == ["Sotto: The runtime failed. Restart the server."]
+        assert (await client.request("sotto/status"))["state"] == "failed"
+        assert await client.inline(URI, 0, 8) == []
+        assert (await client.records())[-1]["reason"] == "model-failed"
+
+
+async def test_leaving_closes_the_engine() -> None:
+    async with in_process() as served:
+        await served.client.initialize()
+        await served.client.wait_ready()
+        await served.client.shut_down()
+        assert await served.conversation.stopped == 0
+        await served.conversation.session.close()
+        assert served.maker.engine.is_closed

@@ -118,12 +118,10 @@ def _machine(hardware: HardwareReport) -> Iterator[Check]:
         state="ok",
         text=f"{hardware.n_threads} for the model: {hardware.threads_reason}",
     )
-    memory = (
-        f"{hardware.available_memory_bytes / _GIB:.1f} GiB free "
-        f"of {hardware.total_memory_bytes / _GIB:.1f}"
-    )
+    free, total = hardware.available_memory_bytes, hardware.total_memory_bytes
+    memory = f"{_size(free)} free of {_size(total)}"
     if hardware.memory_limit_bytes is not None:
-        memory += f", limited to {hardware.memory_limit_bytes / _GIB:.1f} by a container"
+        memory += f", limited to {_size(hardware.memory_limit_bytes)} by a container"
     yield Check(part="memory", state="ok", text=memory)
 
 
@@ -165,7 +163,7 @@ def _model(hardware: HardwareReport, model_path: Path | None) -> Iterator[Check]
         part="model",
         state="ok",
         text=f"{summary.name}: {summary.arch}, {summary.n_params / 1e6:.1f} M parameters, "
-        f"{summary.quantization}, {summary.size_bytes / _GIB:.2f} GiB ({origin})",
+        f"{summary.quantization}, {_size(summary.size_bytes)} ({origin})",
     )
     if summary.fim is None:
         yield Check(
@@ -179,7 +177,7 @@ def _model(hardware: HardwareReport, model_path: Path | None) -> Iterator[Check]
             part="memory",
             state="note",
             text=f"The model file is larger than the free memory "
-            f"({hardware.available_memory_bytes / _GIB:.1f} GiB).",
+            f"({_size(hardware.available_memory_bytes)}).",
             remedy="close other programs, or choose a smaller model or quantization",
         )
     yield asyncio.run(_trial(model_path, supports_fim=summary.fim is not None))
@@ -204,6 +202,10 @@ async def _trial(model_path: Path | None, *, supports_fim: bool) -> Check:
         text=f"loaded in {load_ms:.0f} ms; read {usage.n_prompt_tokens} tokens and wrote "
         f"{usage.n_decoded_tokens} in {usage.total_ms:.0f} ms",
     )
+
+
+def _size(n_bytes: int) -> str:
+    return f"{n_bytes / _GIB:.1f} GiB" if n_bytes >= _GIB else f"{n_bytes / 2**20:.1f} MiB"
 
 
 def _editors() -> Iterator[Check]:

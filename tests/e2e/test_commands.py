@@ -1,0 +1,136 @@
+"""The commands as a person runs them: the real process, the built-in model."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+ROOT = Path(__file__).resolve().parents[2]
+SOTTO = Path(sys.executable).with_name("sotto")
+RECORD_KEYS = {
+    "id", "uri", "version", "position", "outcome", "reason", "source", "n_prompt_tokens",
+    "n_reused_tokens", "n_evaluated_tokens", "n_drafted_tokens", "n_accepted_tokens",
+    "n_decoded_tokens", "queue_ms", "prefill_ms", "first_text_ms", "total_ms",
+}  # fmt: skip
+
+
+def sotto(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [SOTTO, *arguments], capture_output=True, text=True, timeout=90, check=False, cwd=cwd
+    )
+
+
+def test_complete_prints_the_suggestion_and_its_record_as_json() -> None:
+    done = sotto("complete", "lsp/document_store.py:40:20", "--json", "--invoked")
+    assert done.returncode == 0, done.stderr
+    output = json.loads(done.stdout)
+    assert set(output) == {"suggestions", "record"}
+    assert set(output["record"]) == RECORD_KEYS
+    assert output["record"]["n_evaluated_tokens"] > 0
+    outcome = output["record"]["outcome"]
+    assert outcome == ("shown" if output["suggestions"] else "empty")
+
+
+def test_complete_says_why_there_is_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "a.py"
+    file.write_text("def function(argument):\n    return argument\n")
+    done = sotto("complete", f"{file}:1:7")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "inside a word" in done.stderr
+
+
+def test_complete_never_touches_the_file_and_its_suggestion_fits(tmp_path: Path) -> None:
+    file = tmp_path / "colours.py"
+    text = "RED = 'red'\nGREEN = 'green'\nBLUE = 'blue'\n\nprint(RED)\nprint(GREEN)\nprint("
+    file.write_text(text + ")\n")
+    done = sotto("complete", f"{file}:7:7", "--invoked", "--json")
+    assert done.returncode == 0, done.stderr
+    assert file.read_text() == text + ")\n"
+    for suggestion in json.loads(done.stdout)["suggestions"]:
+        assert suggestion.count(")") <= suggestion.count("("), "closes the call a second time"
+
+
+@pytest.mark.parametrize(
+    ("place", "complaint"),
+    [
+        ("missing.py:1:1", "cannot be read: No such file"),
+        ("README.md:100000:1", "there is no line 100000"),
+        ("README.md", "is not FILE:LINE:COL"),
+    ],
+)
+def test_complete_refuses_places_that_are_none(place: str, complaint: str) -> None:
+    done = sotto("complete", place)
+    assert done.returncode == 1
+    assert done.stderr.startswith("sotto: ")
+    assert complaint in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_complete_with_a_model_that_is_none() -> None:
+    done = sotto("complete", "README.md:1:1", "--model", "README.md")
+    assert done.returncode == 1
+    assert "README.md" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_doctor_finds_everything_working() -> None:
+    done = sotto("doctor", "--json")
+    report = json.loads(done.stdout)
+    assert done.returncode == 0, done.stdout
+    assert report["healthy"] is True
+    parts = {check["part"]: check["state"] for check in report["checks"]}
+    assert parts["model"] == parts["engine"] == parts["runtime"] == "ok"
+
+
+def test_doctor_says_what_is_wrong_and_what_the_server_would_do(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(b"GGUF\x03\x00\x00\x00" + b"\xff" * 32)
+    done = sotto("doctor", "--model", str(broken))
+    assert done.returncode == 1
+    assert "FAIL  model" in done.stdout
+    assert str(broken) in done.stdout
+    assert "would use the built-in model instead" in done.stdout
+    assert "Something does not work" in done.stdout
+
+
+def test_version_and_wrong_arguments() -> None:
+    assert sotto("--version").stdout.startswith("sotto ")
+    assert sotto("frobnicate").returncode == 2
+    nothing = sotto()
+    assert nothing.returncode == 2
+    assert "usage: sotto" in nothing.stderr
+
+
+def test_a_reader_that_leaves_early_is_no_error() -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", '"$0" complete lsp/document_store.py:40:20 --invoked | true', str(SOTTO)],
+        capture_output=True, text=True, timeout=90, check=False, cwd=ROOT,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+def test_a_folder_cannot_smuggle_its_own_packages_in(tmp_path: Path) -> None:
+    """A workspace with an `inference.py` of its own: the command and `-I` never run it; a
+    PYTHONPATH that leads there is noticed before anything of it is run."""
+    (tmp_path / "inference.py").write_text("raise SystemExit('executed')\n")
+    assert sotto("doctor", "--json", cwd=tmp_path).returncode == 0
+    isolated = subprocess.run(
+        [sys.executable, "-I", "-m", "lsp", "--version"],
+        capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path,
+    )  # fmt: skip
+    assert isolated.stdout.startswith("sotto ")
+    poisoned = subprocess.run(
+        [SOTTO, "serve"],
+        capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path, input="",
+        env=os.environ | {"PYTHONPATH": "."},
+    )  # fmt: skip
+    assert poisoned.returncode == 1
+    assert "executed" not in poisoned.stderr
+    assert "PYTHONPATH" in poisoned.stderr

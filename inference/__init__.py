@@ -21,9 +21,9 @@ from inference.errors import (
     UnsupportedModelError,
 )
 from inference.generation import Generation
+from inference.hardware import HardwareReport, RuntimeInfo, hardware_report
 
 # Model files and this machine.
-from inference.hardware import HardwareReport, hardware_report
 from inference.models.builtin_model import builtin_model_path
 from inference.models.catalogue import PromptOrder
 from inference.models.summary import ModelSummary, inspect_model
@@ -70,6 +70,7 @@ __all__ = [
     "Prompt",
     "PromptOrder",
     "PromptTooLongError",
+    "RuntimeInfo",
     "SamplingParams",
     "TextPrompt",
     "TokenPrompt",

@@ -24,7 +24,7 @@ def next_chunk(n_past: int, n_prompt: int, rows: RowPolicy) -> PrefillChunk:
     """
     remaining = n_prompt - n_past
     if remaining > rows.maximum:
-        return PrefillChunk(n_past, n_past + rows.maximum // rows.multiple * rows.multiple)
+        return PrefillChunk(n_past, n_past + rows.maximum)
     count = max(remaining, rows.minimum)
     count += -count % rows.multiple
     if count <= n_prompt:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import psutil
-
 from inference.backends.base import Backend
 from inference.config import EngineConfig
+from inference.hardware import choose_threads
 from inference.models.catalogue import family_named
 from inference.models.summary import ModelSummary, inspect_model
 from inference.prompts.build import PromptBuilder
@@ -30,10 +29,11 @@ def load_model(config: EngineConfig, report: Callable[[float], bool]) -> LoadedM
     Raises a `ModelError`, or `LoadCancelledError`.
     """
     summary = inspect_model(config.model_path)
+    n_threads = config.n_threads or choose_threads().n_threads
     # Imported only now: this loads the runtime's shared libraries.
     from inference.backends.llama_cpp import LlamaCppBackend
 
-    backend = LlamaCppBackend(summary, config, _n_threads(config), report)
+    backend = LlamaCppBackend(summary, config, n_threads, report)
     prompts = PromptBuilder(
         backend.vocabulary,
         summary,
@@ -42,10 +42,6 @@ def load_model(config: EngineConfig, report: Callable[[float], bool]) -> LoadedM
         heal=config.use_token_healing,
     )
     return LoadedModel(backend, prompts, _info(summary, backend.n_ctx))
-
-
-def _n_threads(config: EngineConfig) -> int:
-    return config.n_threads or psutil.cpu_count(logical=False) or 1
 
 
 def _info(summary: ModelSummary, n_ctx: int) -> ModelInfo:

@@ -56,6 +56,11 @@ class RowPolicy:
     maximum: int
     minimum: int = 1
     multiple: int = 1
+    """Of which the other two are multiples."""
+
+    def __post_init__(self) -> None:
+        if self.minimum % self.multiple or self.maximum % self.multiple:
+            raise ValueError(f"{self.minimum} … {self.maximum} are no multiples of {self.multiple}")
 
 
 class LoadCancelledError(Exception):

@@ -1,17 +1,16 @@
-"""How large a model's context is made: tokens per sequence and number of sequences."""
+"""How many sequences a model's context gets, each with room for a whole request."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-TARGET_N_CTX = 8192
-"""Enough for every prompt this program builds; more only costs memory."""
-MIN_N_CTX = 512
-TARGET_N_SEQUENCES = 8
+MANY_SEQUENCES = 8
 FEW_SEQUENCES = 4
 """For models whose cache is large: two documents, a conversation, and one to spare."""
 MIN_SEQUENCES = 2
+"""One for what is being typed, one for all else."""
+MIN_N_CTX = 512
 SMALL_CACHE_BYTES = 128 * 2**20
 MAX_CACHE_BYTES = 2 * 2**30
 CACHE_SHARE = 0.25
@@ -21,39 +20,46 @@ CACHE_SHARE = 0.25
 @dataclass(frozen=True, slots=True)
 class ContextPlan:
     n_ctx: int
-    """Tokens per sequence; a multiple of 256 unless the model's own limit is not."""
+    """Tokens per sequence."""
     n_sequences: int
 
 
 def plans(
     *,
-    n_ctx_train: int,
-    wanted_n_ctx: int | None,
-    kv_bytes_per_token: int,
-    state_bytes_per_sequence: int,
+    n_ctx: int,
+    is_wanted: bool,
+    bytes_per_token: int,
+    bytes_per_sequence: int,
     available_bytes: int,
 ) -> Iterator[ContextPlan]:
-    """Contexts to try, largest first; the caller takes the first that the runtime can make.
+    """Contexts to try, best first; the caller takes the first that the runtime can make.
 
-    A length the user asked for is tried first whatever it costs. Then length goes down to a
-    half, then sequences, then the rest of the length.
+    Sequences go before length where the length was asked for, else half of the length goes first:
+    a request seldom needs it, while a sequence too few means evaluating a document again.
+
+    Args:
+        n_ctx: the most tokens per sequence.
+        is_wanted: whether the user asked for so many.
+        bytes_per_token: of cache.
+        bytes_per_sequence: of state that does not grow.
     """
-    limit = min(n_ctx_train, wanted_n_ctx or TARGET_N_CTX)
     budget = min(MAX_CACHE_BYTES, int(available_bytes * CACHE_SHARE))
 
     def cost(plan: ContextPlan) -> int:
-        return plan.n_sequences * (plan.n_ctx * kv_bytes_per_token + state_bytes_per_sequence)
+        return plan.n_sequences * (plan.n_ctx * bytes_per_token + bytes_per_sequence)
 
-    small = ContextPlan(limit, TARGET_N_SEQUENCES)
-    if cost(small) <= SMALL_CACHE_BYTES:
-        yield small
-    lengths = [limit]
+    most = ContextPlan(n_ctx, MANY_SEQUENCES)
+    if cost(most) <= SMALL_CACHE_BYTES:
+        yield most
+    lengths = [n_ctx]
     while lengths[-1] // 2 >= MIN_N_CTX:
         lengths.append(lengths[-1] // 2)
-    shapes = [ContextPlan(n_ctx, FEW_SEQUENCES) for n_ctx in lengths[:2]]
-    shapes += [ContextPlan(n_ctx, MIN_SEQUENCES) for n_ctx in lengths[1:] or lengths]
-    if wanted_n_ctx:
-        yield ContextPlan(limit, FEW_SEQUENCES)
-        yield ContextPlan(limit, MIN_SEQUENCES)
-    affordable = [shape for shape in shapes if cost(shape) <= budget]
-    yield from affordable or shapes[-1:]
+    if is_wanted:
+        shapes = [(n_ctx, FEW_SEQUENCES), *((length, MIN_SEQUENCES) for length in lengths)]
+    else:
+        shapes = [(length, FEW_SEQUENCES) for length in lengths[:2]]
+        shapes += [(length, MIN_SEQUENCES) for length in lengths[1:] or lengths]
+    tried = [ContextPlan(length, n_sequences) for length, n_sequences in shapes]
+    yield from (plan for plan in tried if cost(plan) <= budget)
+    # Memory that the system counts as used may still be had; the runtime knows in the end.
+    yield tried[-1]

@@ -14,8 +14,6 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import psutil
-
 from inference.backends.base import Evaluation, LoadCancelledError, Logits, RowPolicy, Span
 from inference.backends.context_plan import ContextPlan, plans
 from inference.backends.llama_bindings import (
@@ -32,6 +30,8 @@ from inference.backends.llama_bindings import (
 from inference.backends.vocabulary import Vocabulary
 from inference.config import EngineConfig
 from inference.errors import BackendError, InvalidModelError, ModelTooLargeError
+from inference.hardware import available_memory
+from inference.models.memory import DEFAULT_N_CTX, choose_n_ctx
 from inference.models.summary import ModelSummary
 
 _log = logging.getLogger(__name__)
@@ -68,11 +68,14 @@ class LlamaCppBackend:
         self.n_threads = n_threads
         self._abort = AbortFlag()
         self._context: Any = None
+        n_ctx = self._longest_context(summary, config)
         self._model: Any = _load_model(summary, config, on_gpu=self._on_gpu, report=report)
         try:
             self._vocab: Any = api.llama_model_get_vocab(self._model)
             self.vocabulary = _read_vocabulary(self._vocab, summary)
-            self.n_sequences = self._make_context(summary, config)
+            self.n_sequences = self._make_context(
+                summary, n_ctx, is_wanted=config.n_ctx is not None
+            )
         except BaseException:
             self.close()
             raise
@@ -146,14 +149,23 @@ class LlamaCppBackend:
             api.llama_model_free(model)
             release_free_memory()
 
-    def _make_context(self, summary: ModelSummary, config: EngineConfig) -> int:
+    def _longest_context(self, summary: ModelSummary, config: EngineConfig) -> int:
+        """Raises `ModelTooLargeError` before anything is loaded."""
+        if self._on_gpu:
+            return min(config.n_ctx or DEFAULT_N_CTX, summary.n_ctx_train)
+        choice = choose_n_ctx(summary, config.n_ctx, available_memory())
+        if choice.reason:
+            _log.warning("%s", choice.reason)
+        return choice.n_ctx
+
+    def _make_context(self, summary: ModelSummary, n_ctx: int, *, is_wanted: bool) -> int:
         """Makes the largest context that memory allows. Returns its number of sequences."""
         candidates = plans(
-            n_ctx_train=summary.n_ctx_train,
-            wanted_n_ctx=config.n_ctx,
-            kv_bytes_per_token=summary.kv_bytes_per_token,
-            state_bytes_per_sequence=summary.recurrent_bytes_per_sequence,
-            available_bytes=psutil.virtual_memory().available,
+            n_ctx=n_ctx,
+            is_wanted=is_wanted,
+            bytes_per_token=summary.kv_bytes_per_token,
+            bytes_per_sequence=summary.recurrent_bytes_per_sequence,
+            available_bytes=available_memory(),
         )
         for plan in candidates:
             self._context = api.llama_init_from_model(self._model, self._parameters(plan))
@@ -235,13 +247,6 @@ def _load_model(
     on_gpu: bool,
     report: Callable[[float], bool],
 ) -> Any:
-    available = psutil.virtual_memory().available
-    if summary.size_bytes > available and not on_gpu:
-        raise ModelTooLargeError(
-            f"{summary.name} needs {summary.size_bytes / 2**30:.1f} GiB and only "
-            f"{available / 2**30:.1f} GiB of memory are free. Choose a smaller model or "
-            "quantization."
-        )
     stopped = False
 
     @api.llama_progress_callback

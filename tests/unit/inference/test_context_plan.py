@@ -1,0 +1,59 @@
+"""How many sequences a context gets."""
+
+from __future__ import annotations
+
+from inference.backends.context_plan import (
+    FEW_SEQUENCES,
+    MANY_SEQUENCES,
+    MIN_SEQUENCES,
+    ContextPlan,
+    plans,
+)
+
+MIB = 2**20
+
+
+def tried(
+    n_ctx: int, *, kib_per_token: float, available_mib: int, is_wanted: bool = False
+) -> list[ContextPlan]:
+    return list(
+        plans(
+            n_ctx=n_ctx,
+            is_wanted=is_wanted,
+            bytes_per_token=int(kib_per_token * 1024),
+            bytes_per_sequence=0,
+            available_bytes=available_mib * MIB,
+        )
+    )
+
+
+def test_small_caches_get_many_sequences() -> None:
+    assert tried(2048, kib_per_token=1.25, available_mib=8000)[0] == ContextPlan(
+        2048, MANY_SEQUENCES
+    )
+
+
+def test_large_caches_get_few() -> None:
+    assert tried(8192, kib_per_token=28, available_mib=16000)[0] == ContextPlan(8192, FEW_SEQUENCES)
+
+
+def test_length_is_halved_before_sequences_are_given_up() -> None:
+    assert tried(8192, kib_per_token=56, available_mib=4000)[0] == ContextPlan(4096, FEW_SEQUENCES)
+
+
+def test_a_length_that_was_asked_for_is_kept_longer() -> None:
+    first = tried(8192, kib_per_token=56, available_mib=4000, is_wanted=True)[0]
+    assert first == ContextPlan(8192, MIN_SEQUENCES)
+
+
+def test_costs_go_down_and_there_is_always_something_to_try() -> None:
+    for available_mib in (0, 100, 1000, 10_000):
+        for is_wanted in (False, True):
+            found = tried(8192, kib_per_token=112, available_mib=available_mib, is_wanted=is_wanted)
+            sizes = [plan.n_ctx * plan.n_sequences for plan in found]
+            assert sizes == sorted(sizes, reverse=True)
+            assert found[-1] == ContextPlan(512, MIN_SEQUENCES)
+
+
+def test_the_shortest_models_are_not_shortened() -> None:
+    assert tried(600, kib_per_token=1000, available_mib=0)[-1] == ContextPlan(600, MIN_SEQUENCES)

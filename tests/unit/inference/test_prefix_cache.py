@@ -1,0 +1,146 @@
+"""Which sequence a prompt is evaluated in, and what of it can be reused."""
+
+from __future__ import annotations
+
+from inference.prefix_cache import MIN_FORKED_TOKENS, Lease, PrefixCache, common_length
+
+
+def fill(cache: PrefixCache, prompt: list[int], hint: str = "", n_decoded: int = 0) -> Lease:
+    """One request from its prompt to its release."""
+    lease = cache.acquire(prompt, hint)
+    assert lease is not None
+    cache.record(lease.slot, lease.n_reused, prompt[lease.n_reused :])
+    for i in range(n_decoded):
+        cache.record(lease.slot, len(prompt) + i, [1000 + i], exact=False)
+    cache.release(lease.slot)
+    return lease
+
+
+def tokens(start: int, n: int) -> list[int]:
+    return list(range(start, start + n))
+
+
+def test_an_empty_cache_reuses_nothing() -> None:
+    assert PrefixCache(2).acquire([1, 2, 3]) == Lease(slot=0, n_reused=0)
+
+
+def test_the_longest_common_beginning_is_reused_in_place() -> None:
+    cache = PrefixCache(2)
+    first = fill(cache, tokens(0, 50), "a")
+    lease = cache.acquire([*tokens(0, 40), 7, 7], "a")
+    assert lease == Lease(first.slot, 40)
+
+
+def test_the_last_token_is_always_left_to_evaluate() -> None:
+    cache = PrefixCache(2)
+    fill(cache, tokens(0, 50))
+    lease = cache.acquire(tokens(0, 50))
+    assert lease is not None
+    assert lease.n_reused == 49
+
+
+def test_decoded_tokens_are_reused_only_where_exactness_is_not_needed() -> None:
+    prompt = [*tokens(0, 50), 1000, 1001, 5]
+    for exact, expected in ((True, 50), (False, 52)):
+        cache = PrefixCache(2)
+        fill(cache, tokens(0, 50), n_decoded=3)
+        lease = cache.acquire(prompt, exact=exact)
+        assert lease is not None
+        assert lease.n_reused == expected
+
+
+def test_what_is_built_on_decoded_tokens_is_not_exact_either() -> None:
+    cache = PrefixCache(1)
+    fill(cache, tokens(0, 50), n_decoded=3)
+    prompt = [*tokens(0, 50), 1000, 1001, *tokens(300, 20)]
+    lease = cache.acquire(prompt, exact=False)
+    assert lease is not None
+    cache.record(lease.slot, lease.n_reused, prompt[lease.n_reused :])
+    cache.release(lease.slot)
+    again = cache.acquire(prompt)
+    assert again is not None
+    assert again.n_reused == 50
+
+
+def test_busy_slots_are_not_changed_but_copied_from() -> None:
+    cache = PrefixCache(2)
+    prompt = tokens(0, MIN_FORKED_TOKENS * 3)
+    first = cache.acquire(prompt)
+    assert first is not None
+    cache.record(first.slot, 0, prompt)
+    second = cache.acquire([*prompt, 5])
+    assert second == Lease(1 - first.slot, len(prompt), fork_of=first.slot)
+    assert cache.acquire([9]) is None
+    cache.release(first.slot)
+    assert cache.acquire([9]) is not None
+
+
+def test_short_beginnings_are_not_worth_a_copy() -> None:
+    cache = PrefixCache(2)
+    prompt = tokens(0, MIN_FORKED_TOKENS - 1)
+    first = cache.acquire(prompt)
+    assert first is not None
+    cache.record(first.slot, 0, prompt)
+    assert cache.acquire([*prompt, 5]) == Lease(1 - first.slot, 0)
+
+
+def test_two_documents_keep_a_slot_each() -> None:
+    cache = PrefixCache(4)
+    a, b = tokens(0, 500), tokens(1000, 500)
+    fill(cache, a, "a")
+    fill(cache, b, "b")
+    for i in range(100):
+        a, b = [*a, i], [*b, i]
+        for prompt, hint in ((a, "a"), (b, "b")):
+            assert fill(cache, prompt, hint).n_reused == len(prompt) - 1
+
+
+def test_a_shared_beginning_is_forked_when_the_rest_is_worth_keeping() -> None:
+    cache = PrefixCache(3)
+    shared = tokens(0, 400)
+    chat = fill(cache, shared + tokens(1000, 400), "chat")
+    other = fill(cache, shared + tokens(2000, 100), "other chat")
+    assert (other.n_reused, other.fork_of) == (400, chat.slot)
+    assert fill(cache, shared + tokens(1000, 401), "chat").n_reused == 800
+
+
+def test_the_smaller_and_older_goes_first() -> None:
+    cache = PrefixCache(3)
+    fill(cache, tokens(0, 1000), "big")
+    small = fill(cache, tokens(2000, 10), "small")
+    fill(cache, tokens(3000, 900), "recent")
+    assert fill(cache, tokens(5000, 300), "new").slot == small.slot
+    for i in range(400):
+        fill(cache, [*tokens(5000, 300), i], "new")
+        fill(cache, [*tokens(3000, 900), i], "recent")
+    assert fill(cache, tokens(9000, 10), "newest").slot == 0
+
+
+def test_without_truncation_only_whole_slots_are_reused() -> None:
+    cache = PrefixCache(2, can_truncate=False)
+    first = fill(cache, tokens(0, 100))
+    assert cache.acquire([*tokens(0, 99), 5, 6]) == Lease(1 - first.slot, 0)
+    assert cache.acquire([*tokens(0, 100), 5, 6]) == Lease(first.slot, 100)
+
+
+def test_a_disabled_cache_reuses_nothing() -> None:
+    cache = PrefixCache(2, is_enabled=False)
+    for _ in range(3):
+        assert fill(cache, tokens(0, 100)).n_reused == 0
+
+
+def test_bookkeeping_of_cuts() -> None:
+    cache = PrefixCache(1)
+    fill(cache, tokens(0, 100))
+    assert cache.n_tokens == 100
+    cache.truncate(0, 30)
+    assert cache.n_tokens == 30
+    assert cache.acquire(tokens(0, 100)) == Lease(0, 30)
+
+
+def test_common_length() -> None:
+    a = tokens(0, 1000)
+    for n in (0, 1, 255, 256, 257, 700, 999, 1000):
+        b = a[:n] + [-1] * (1000 - n)
+        assert common_length(a, b, 1000) == n
+        assert common_length(a, b, 300) == min(n, 300)

@@ -21,6 +21,7 @@ import argparse
 import collections
 import hashlib
 import json
+import lzma
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -81,7 +82,9 @@ class Control:
 def read_corpus(folder: Path, part: tuple[float, float]) -> list[dict[str, Any]]:
     """Training documents whose hashed path falls into `part`: phases can see other files."""
     documents: list[dict[str, Any]] = []
-    with (folder / "corpus.jsonl").open() as file:
+    plain = folder / "corpus.jsonl"
+    packed = folder / "corpus.jsonl.xz"
+    with plain.open() if plain.exists() else lzma.open(packed, "rt", encoding="utf-8") as file:
         for line in file:
             d = json.loads(line)
             key = hashlib.blake2b(f"{d['package']}/{d['path']}".encode(), digest_size=4).digest()
@@ -138,11 +141,11 @@ def make_piece(text: str, header: str, mix: Mix, rng: random.Random) -> Piece:
     return Piece(header, texts, is_hole=True)
 
 
-def tokenize(pieces: list[Piece], tokenizer: Tokenizer, control: Control) -> list[list[int]]:
+def tokenize(pieces: list[Piece], tokenizer: Tokenizer, control: Control) -> list[Row]:
     # The header's control tokens are the tokenizer's own; the corpus holds no text like them.
     flat = [text for piece in pieces for text in (piece.header, *piece.texts)]
     encoded = iter(e.ids for e in tokenizer.encode_batch(flat, add_special_tokens=False))
-    examples: list[list[int]] = []
+    examples: list[Row] = []
     for piece in pieces:
         ids = list(next(encoded))
         parts = [next(encoded) for _ in piece.texts]
@@ -151,21 +154,20 @@ def tokenize(pieces: list[Piece], tokenizer: Tokenizer, control: Control) -> lis
             ids += [control.suffix, *suffix, control.prefix, *prefix, control.middle, *middle]
         else:
             ids += parts[0]
-        examples.append([*ids, control.end])
+        examples.append(np.array([*ids, control.end], dtype=np.uint16))
     return examples
 
 
-def pack(
-    holes: list[list[int]], plain: list[list[int]], row: int, rng: random.Random
-) -> list[list[int]]:
+def pack(holes: list[Row], plain: list[Row], row: int, rng: random.Random) -> list[Row]:
     """Rows of exactly `row` tokens: whole hole examples, topped up from the plain ones."""
-    stream = [token for example in plain for token in example]
+    stream = np.concatenate([np.zeros(0, np.uint16), *plain])
     queue = collections.deque(holes)
-    share = sum(map(len, holes)) / max(1, sum(map(len, holes)) + len(stream))
-    rows: list[list[int]] = []
+    n_hole_tokens = sum(map(len, holes))
+    share = n_hole_tokens / max(1, n_hole_tokens + len(stream))
+    rows: list[Row] = []
     at = 0
     while queue and at + row <= len(stream):
-        chosen: list[list[int]] = []
+        chosen: list[Row] = []
         size, misses = 0, 0
         wanted = row * share * rng.uniform(0.8, 1.2)
         while queue and misses < 25 and size < wanted:
@@ -178,8 +180,8 @@ def pack(
         top_up = stream[at : at + row - size]
         at += row - size
         rng.shuffle(chosen)
-        body = [token for example in chosen for token in example]
-        rows.append(top_up + body if rng.random() < 0.5 else body + top_up)
+        parts = [top_up, *chosen] if rng.random() < 0.5 else [*chosen, top_up]
+        rows.append(np.concatenate(parts))
     return rows
 
 
@@ -201,8 +203,8 @@ def build(
     longest = row * CHARS_PER_TOKEN
     pieces = [(d, text) for d in documents for text in cut(d["text"], longest, rng)]
     rng.shuffle(pieces)
-    holes: list[list[int]] = []
-    plain: list[list[int]] = []
+    holes: list[Row] = []
+    plain: list[Row] = []
     total = 0
     for start in range(0, len(pieces), BATCH):
         batch: list[Piece] = []
@@ -223,7 +225,7 @@ def build(
             break
     rows = pack(holes, plain, row, rng)
     rng.shuffle(rows)
-    return np.array(rows, dtype=np.uint16)
+    return np.stack(rows)
 
 
 def main() -> None:

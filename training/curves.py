@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import argparse
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 
 mpl.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402 - the backend is chosen before this import
+import matplotlib.pyplot as plt
 
 INK, SOFT, ACCENT = "#22303c", "#9aa7b1", "#c0562f"
 
@@ -27,7 +28,7 @@ def loss_curve(log: Path, out: Path) -> None:
     figure, axis = plt.subplots(figsize=(8, 4.2), layout="constrained")
     axis.plot(tokens, [e["loss"] for e in entries], color=SOFT, linewidth=0.6, label="each step")
     axis.plot(tokens, [e["smooth"] for e in entries], color=INK, label="smoothed")
-    for before, after in zip(entries, entries[1:], strict=False):
+    for before, after in pairwise(entries):
         if before["row"] != after["row"]:
             axis.axvline(after["tokens"] / 1e6, color=SOFT, linestyle=":")
             label = f" rows of {after['row']}"

@@ -142,9 +142,9 @@ class Engine:
             self._wake()
             await self._stopped.wait()
             self._thread.join()
+        self._decided.set()
         if self._status.state is not EngineState.CLOSED:
             self._set_status(EngineStatus(state=EngineState.CLOSED))
-        self._decided.set()
 
     def _set_status(self, status: EngineStatus) -> None:
         self._status = status
@@ -153,14 +153,14 @@ class Engine:
 
     def _ready(self, runner: Runner, status: EngineStatus) -> None:
         self._runner = runner
-        self._set_status(status)
         self._decided.set()
+        self._set_status(status)
 
     def _failed(self, error: InferenceError) -> None:
         self._error = error
         self._runner = None
-        self._set_status(EngineStatus(state=EngineState.FAILED, error=str(error)))
         self._decided.set()
+        self._set_status(EngineStatus(state=EngineState.FAILED, error=str(error)))
 
     def _wake(self) -> None:
         with self._work:

@@ -36,4 +36,8 @@ class Outbox:
             calls, self._calls = self._calls, deque()
             self._is_scheduled = False
         for call in calls:
-            call()
+            try:
+                call()
+            except Exception as error:  # noqa: BLE001 - the calls after it must still be made
+                context = {"message": "a listener of the engine failed", "exception": error}
+                self._loop.call_exception_handler(context)

@@ -1,0 +1,68 @@
+"""Reuse changes speed, never text: random editing sessions on the built-in model, bit for bit."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from pathlib import Path
+
+import pytest
+
+from inference import (
+    Engine,
+    EngineConfig,
+    FimPrompt,
+    GenerationRequest,
+    GenerationResult,
+    PromptOrder,
+    SamplingParams,
+)
+from tests.support.editing import Editing
+
+pytestmark = pytest.mark.e2e
+
+SOURCES = sorted((Path(__file__).parents[2] / "inference").glob("*.py"))
+N_SEQUENCES = 200
+N_EDITS = 4
+
+
+def request(editing: Editing, name: str, max_tokens: int) -> GenerationRequest:
+    return GenerationRequest(
+        prompt=FimPrompt(prefix=editing.prefix, suffix=editing.suffix),
+        sampling=SamplingParams(max_tokens=max_tokens),
+        sequence_hint=name,
+    )
+
+
+def answer(result: GenerationResult) -> tuple[object, ...]:
+    return result.text, result.token_ids, result.logprobs, result.finish_reason
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    ("order", "n_sequences"),
+    [(PromptOrder.SPM, N_SEQUENCES), (PromptOrder.PSM_ANCHORED, 40), (PromptOrder.PSM, 20)],
+)
+async def test_greedy_output_is_the_same_with_and_without_reuse(
+    order: PromptOrder, n_sequences: int
+) -> None:
+    chance = random.Random(f"{order}")
+    reused = EngineConfig(prompt_order=order)
+    from_scratch = EngineConfig(prompt_order=order, use_prefix_cache=False)
+    n_reused = n_requests = 0
+    async with Engine(reused) as cached, Engine(from_scratch) as plain:
+        for n in range(n_sequences):
+            editing = Editing.of(chance.choice(SOURCES).read_text("utf-8"), chance)
+            # Three documents take turns, so that sequences are shared, cut and evicted.
+            name = f"document {n % 3}"
+            for _ in range(N_EDITS):
+                editing.edit()
+                wanted = request(editing, name, max_tokens=chance.choice((4, 8, 16)))
+                one, other = await asyncio.gather(
+                    cached.submit(wanted).result(), plain.submit(wanted).result()
+                )
+                assert answer(one) == answer(other)
+                n_requests += 1
+                n_reused += one.usage.n_reused_tokens > 0
+                assert other.usage.n_reused_tokens == 0
+    assert n_reused > n_requests / 3, "the test would show nothing"

@@ -1,7 +1,7 @@
 """The demonstration behind `make demo`: the real server, the built-in model, a real source file.
 
-It starts `sotto serve` as an editor does, opens a module of Python's standard library, takes a few
-lines out, types their beginnings again at the pace of a fast typist, and prints the ghost text as
+It starts `sotto serve` as an editor does, opens a file of this project, takes a few lines
+out, types their beginnings again at the pace of a fast typist, and prints the ghost text as
 it comes, with what each suggestion cost. Nothing is written to the file.
 """
 
@@ -10,8 +10,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import importlib.util
 import os
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -22,16 +22,19 @@ import psutil
 
 from bench.answers import Answer
 from bench.editor import Editor, EditorError, require_sotto, sotto_command
+from bench.machine import PROJECT
 from bench.summary import figure, percentile
 from bench.trace import Delete, Insert, Move
 from lsp.records import RequestRecord
 
 KEY_PAUSE_S = 0.09
+LAST_PAUSE_S = 0.6
+"""Long enough to read the suggestion."""
 ANSWER_TIMEOUT_S = 5.0
 
 
 class Place(NamedTuple):
-    """A line of a module, by its beginning, and how much of it is typed again."""
+    """A line of the file, by its beginning, and how much of it is typed again."""
 
     line_start: str
     typed: str
@@ -44,12 +47,13 @@ class Shown(NamedTuple):
     record: RequestRecord | None
 
 
-MODULE = "argparse"
+FILE = PROJECT / "lsp" / "jobs.py"
 PLACES = (
-    Place("        self.option_strings = option_strings", "        self.option_"),
-    Place("        if not isinstance(", "        if not "),
-    Place("    def __init__(self, prog", "    def __in"),
-    Place("            raise ValueError(", "            raise "),
+    Place("logger = logging", "logger = l"),
+    Place("        self.superseded_by: str | None", "        self.superseded_by: str |"),
+    Place("    def supersede(self", "    def supersede("),
+    Place("        for uri in list(", "        for uri in "),
+    Place("        return len(", "        return "),
 )
 
 
@@ -77,6 +81,10 @@ class Screen:
         rest = f" +{len(more)} lines" if more else ""
         margin = self.dim(f"{number:5} │ ")
         if self._fancy:
+            # A line that wrapped could not be drawn over.
+            room = shutil.get_terminal_size().columns - len(f"{number:5} │ {typed}") - len(rest) - 5
+            first = first[: max(room, 1)]
+            note = note[: max(room - len(first), 0)]
             cursor = f"\x1b[7m{first[:1] or ' '}\x1b[0m"
             text = f"{margin}{typed}{cursor}{self.dim(first[1:] + rest)}   {self.dim(note)}"
             print(f"\r\x1b[K{text}", end="", flush=True)
@@ -130,9 +138,13 @@ class Demo:
             self.n_keys += 1
             began = time.perf_counter()
             ghost = await self._ask(number, typed[: i + 1])
-            await asyncio.sleep(max(0.0, KEY_PAUSE_S - (time.perf_counter() - began)))
-        if ghost:
-            self._screen.line(number, typed + ghost.split("\n")[0], "", "Tab: accepted")
+            pause = KEY_PAUSE_S if i + 1 < len(typed) else LAST_PAUSE_S
+            await asyncio.sleep(max(0.0, pause - (time.perf_counter() - began)))
+        rest = lines[number - 1].removeprefix(typed)
+        verdict = "the file has the same" if ghost == rest else "what the file has"
+        self._screen.settle()
+        self._screen.line(number, typed + rest, "", verdict)
+        self._editor.press(Insert(start + len(typed), rest, 0))
 
     async def _ask(self, number: int, typed: str) -> str:
         answer = self._editor.complete()
@@ -173,13 +185,6 @@ def cost(answer: Answer, record: RequestRecord | None) -> str:
     )
 
 
-def module_file(name: str) -> Path:
-    spec = importlib.util.find_spec(name)
-    assert spec is not None
-    assert spec.origin is not None
-    return Path(spec.origin)
-
-
 def source(path: Path) -> str:
     """The module's text, as an editor would read it. Raises EditorError."""
     try:
@@ -205,11 +210,10 @@ async def run(model: Path | None) -> None:
             f"{described.name}: {described.n_params / 1e6:.1f} M parameters, "
             f"{described.quantization}, {status.threads} threads; ready after {ready_s:.1f} s"
         )
-        path = module_file(MODULE)
-        screen.say(f"opened {path.name} of Python's standard library")
+        screen.say(f"opened {FILE.relative_to(PROJECT).as_posix()}, a file of this project")
         demo = Demo(editor, screen)
         started = time.perf_counter()
-        await demo.show(path.as_uri(), source(path), PLACES)
+        await demo.show(FILE.as_uri(), source(FILE), PLACES)
         screen.say()
         _summarise(demo, editor, time.perf_counter() - started, screen)
     if not demo.shown:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 class StopMatcher:
-    """Passes text on until the first stop string, which itself is not passed on.
+    """Passes text on until the first complete stop string, which itself is not passed on.
 
     Text that may be the beginning of a stop string is held back until it is certain.
     """
@@ -21,10 +21,12 @@ class StopMatcher:
         if self.found or not self._stops:
             return "" if self.found else text
         self._held += text
-        ends = [at for stop in self._stops if (at := self._held.find(stop)) >= 0]
+        ends = [(at + len(s), at) for s in self._stops if (at := self._held.find(s)) >= 0]
         if ends:
+            # The one that is complete first, so that it does not matter how the text was cut.
             self.found = True
-            shown, self._held = self._held[: min(ends)], ""
+            _, start = min(ends)
+            shown, self._held = self._held[:start], ""
             return shown
         n_held = self._n_possible()
         shown = self._held[: len(self._held) - n_held]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.nvim import Home, Neovim, find_neovim
+from tests.support.nvim import Neovim
+from tests.support.nvim_process import Home, find_neovim
 
 StartNeovim = Callable[..., Neovim]
 

@@ -8,11 +8,10 @@ waits for a condition and says what it saw if it never came.
 from __future__ import annotations
 
 import contextlib
-import json
-import subprocess
-import sys
+import gc
 import time
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -20,26 +19,12 @@ from typing import Any, TypeVar, cast
 import psutil
 import pynvim  # pyright: ignore[reportMissingTypeStubs] - it has none
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-PLUGIN = ROOT / "editors" / "neovim"
+from tests.support.nvim_process import Home, NeovimProcess
+
 TIMEOUT_S = 30.0
 """How long anything may take before a test fails; far above what it takes on a loaded machine."""
 
 T = TypeVar("T")
-
-
-def find_neovim() -> Path:
-    """The Neovim that `.ci/editors.py` finds. Raises AssertionError where there is none."""
-    command = [sys.executable, str(ROOT / ".ci" / "editors.py"), "--where", "nvim"]
-    result = subprocess.run(command, capture_output=True, text=True)
-    if result.returncode != 0:
-        raise AssertionError(f"no Neovim to drive; run `make editors`. {result.stderr.strip()}")
-    return Path(result.stdout.strip())
-
-
-def sotto_command() -> list[str]:
-    """The server as users start it."""
-    return [str(Path(sys.executable).parent / "sotto"), "serve"]
 
 
 @dataclass(frozen=True)
@@ -61,61 +46,35 @@ class Cursor:
     col: int
 
 
-@dataclass(frozen=True)
-class Home:
-    """A home folder for one Neovim: its `init.lua` and everything it writes."""
-
-    folder: Path
-
-    @staticmethod
-    def make(
-        folder: Path,
-        *,
-        setup: Mapping[str, object] | None = None,
-        before: str = "",
-        scripted: bool = False,
-    ) -> Home:
-        """`setup` goes to `require('sotto').setup`, `before` is Lua for the top of `init.lua`.
-
-        `scripted` puts `scripted_server.lua` in the place of the real server.
-        """
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "init.lua").write_text(_init_lua(setup, before, scripted=scripted))
-        return Home(folder)
-
-    def command(self, program: Path, *arguments: str) -> list[str]:
-        """What starts Neovim in this home, as words for the system."""
-        names = ("CONFIG", "DATA", "STATE", "CACHE")
-        variables = {"HOME": self.folder}
-        variables |= {f"XDG_{name}_HOME": self.folder / name.lower() for name in names}
-        words = [f"{name}={value}" for name, value in variables.items()]
-        init = str(self.folder / "init.lua")
-        return ["/usr/bin/env", *words, str(program), "-u", init, *arguments]
-
-
 class Neovim:
     """A running Neovim."""
 
-    def __init__(self, session: Any) -> None:
-        """`session` is what `pynvim.attach` returns."""
-        self._nvim = session
+    def __init__(self, socket: Path, process: NeovimProcess | None = None) -> None:
+        """Take the controls of one that was started with `--listen SOCKET`."""
+        self._nvim: Any = pynvim.attach("socket", path=str(socket))
+        self._process = process
 
     @staticmethod
     def start(program: Path, home: Home) -> Neovim:
-        """Start one without a screen, as this process's child."""
-        command = home.command(program, "--embed", "--headless")
-        return Neovim(pynvim.attach("child", argv=command))
-
-    @staticmethod
-    def connect(socket: Path) -> Neovim:
-        """Take the controls of one that was started with `--listen SOCKET`."""
-        return Neovim(pynvim.attach("socket", path=str(socket)))
+        """Start one without a screen; it ends with `close`, or with this process."""
+        process = NeovimProcess(program, home)
+        return Neovim(process.socket, process)
 
     def close(self) -> None:
-        """End Neovim and, through it, the server."""
-        with contextlib.suppress(OSError, EOFError):  # it closes the pipe instead of answering
+        """End Neovim and, through it, the server. Idempotent."""
+        if self._nvim is None:
+            return
+        with contextlib.suppress(OSError, EOFError):  # it closes the socket instead of answering
             self._nvim.command("silent! qall!")
         self._nvim.close()
+        # pynvim closes its event loop before the loop has closed the socket; what Python says to
+        # that must not reach another test.
+        self._nvim = None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
+        if self._process:
+            self._process.wait()
 
     # What a person does
 
@@ -274,24 +233,3 @@ local position = vim.lsp.util.make_position_params(0, client.offset_encoding).po
 local version = vim.lsp.util.buf_versions[vim.api.nvim_get_current_buf()]
 return { version, position.line, position.character }
 """
-
-
-def _init_lua(setup: Mapping[str, object] | None, before: str, *, scripted: bool) -> str:
-    """An `init.lua` as the README has it, with the checkout's own server."""
-    lines = ["vim.o.swapfile = false", "vim.g.loaded_python3_provider = 0", before]
-    lines.append(f"vim.opt.runtimepath:append({_lua_value(str(PLUGIN))})")
-    if setup is not None:
-        lines.append(f"require('sotto').setup({_lua_value(setup)})")
-    if scripted:
-        script = Path(__file__).with_name("scripted_server.lua")
-        lines.append(f"dofile({_lua_value(str(script))})")
-        lines.append("vim.lsp.config('sotto', { cmd = scripted.cmd })")
-    else:
-        lines.append(f"vim.lsp.config('sotto', {{ cmd = {_lua_value(sotto_command())} }})")
-    lines.append("vim.lsp.enable('sotto')\n")
-    return "\n".join(lines)
-
-
-def _lua_value(value: object) -> str:
-    """A Lua expression for a value that JSON can say."""
-    return f"vim.json.decode({json.dumps(json.dumps(value))})"

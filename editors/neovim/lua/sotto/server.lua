@@ -47,7 +47,7 @@ function M.ask(method, timeout_ms)
   if answer.err then
     return nil, ('%s failed: %s'):format(method, answer.err.message)
   end
-  return answer.result
+  return require('sotto.wire').without_nulls(answer.result)
 end
 
 local restarting = false

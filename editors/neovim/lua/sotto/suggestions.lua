@@ -9,6 +9,7 @@ local M = {}
 local builtin = require('sotto.builtin')
 local config = require('sotto.config')
 local offers = require('sotto.offers')
+local wire = require('sotto.wire')
 
 local method = 'textDocument/inlineCompletion'
 local automatic = vim.lsp.protocol.InlineCompletionTriggerKind.Automatic
@@ -100,7 +101,8 @@ local function ask(bufnr, kind, on_shown)
     if not latest or not inserting() or bufnr ~= vim.api.nvim_get_current_buf() then
       return
     end
-    local items = not err and result and (result.items or result) or {}
+    local answer = not err and wire.without_nulls(result) or {}
+    local items = answer.items or answer
     local candidates = offers.candidates(items, place, client.offset_encoding)
     show(bufnr, offers.remainder({ place = place, candidates = candidates, kind = kind }, offers.here()))
     if on_shown and buffer.offer then
@@ -237,7 +239,7 @@ function M.attach(client, bufnr)
       ask_soon(bufnr)
     end
   end)
-  on('InsertLeave', function()
+  on({ 'InsertLeave', 'BufLeave' }, function()
     M.dismiss(bufnr)
   end)
   on('LspDetach', function(event)

@@ -40,7 +40,7 @@ format: ## Format and mend what the linter can
 	$(BIN)/ruff check --fix .
 
 docs: ## Write the generated documentation anew
-	$(BIN)/python -m lsp.settings_docs
+	$(BIN)/python -m lsp.configuration_docs
 
 clean: ## Remove what tools left here; the environment stays
 	rm -rf .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist build

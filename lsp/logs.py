@@ -1,7 +1,8 @@
 """The only logging configuration.
 
-Records go to stderr or to a file. At every level but `debug` an exception is logged without its
-message, unless it is one of ours or the operating system's: others may quote the user's text.
+Records go to stderr or to a file. An exception is logged without its message, unless it is one of
+ours or the operating system's: others may quote the user's text. Whoever asks for the level `debug`
+on the command line sees all messages; a setting, which a folder may bring along, does not do that.
 """
 
 from __future__ import annotations
@@ -28,11 +29,12 @@ class _DiscreetFormatter(logging.Formatter):
 
     converter = time.gmtime
 
-    def __init__(self) -> None:
+    def __init__(self, *, quotes_all: bool) -> None:
+        self._quotes_all = quotes_all
         super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%SZ")
 
     def formatException(self, ei: _ExcInfo) -> str:  # noqa: N802 - the base class's name
-        return describe_exception(ei[1], with_message=logging.getLogger().isEnabledFor(10))
+        return describe_exception(ei[1], with_message=self._quotes_all)
 
 
 class _JsonFormatter(_DiscreetFormatter):
@@ -70,7 +72,8 @@ def configure(*, level: LogLevel, file: Path | None = None, as_json: bool = Fals
         handler = RotatingFileHandler(
             file, maxBytes=_MAX_FILE_BYTES, backupCount=1, encoding="utf-8"
         )
-    handler.setFormatter(_JsonFormatter() if as_json else _DiscreetFormatter())
+    formatter = _JsonFormatter if as_json else _DiscreetFormatter
+    handler.setFormatter(formatter(quotes_all=level == "debug"))
     root = logging.getLogger()
     for old in root.handlers[:]:
         root.removeHandler(old)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, Literal, cast, get_args, get_origin
 
 import msgspec
 from msgspec import inspect
@@ -76,7 +76,7 @@ def _option_type(field: msgspec.structs.FieldInfo) -> OptionType:
         name=field.name,
         key=field.encode_name,
         type=field.type,
-        expected=_expected(info),
+        expected=_expected(info, field.type),
         description=description,
     )
 
@@ -87,7 +87,7 @@ def _without_none(info: inspect.Type) -> inspect.Type:
     return info
 
 
-def _expected(info: inspect.Type) -> str:
+def _expected(info: inspect.Type, annotation: Any) -> str:
     match info:
         case inspect.BoolType():
             return "true or false"
@@ -96,7 +96,8 @@ def _expected(info: inspect.Type) -> str:
         case inspect.FloatType():
             return f"a number from {info.ge} to {info.le}"
         case inspect.LiteralType():
-            names = [f'"{value}"' for value in info.values]
+            # As declared: msgspec sorts them.
+            names = [f'"{value}"' for value in _literals(annotation)]
             return f"{', '.join(names[:-1])} or {names[-1]}"
         case inspect.ListType():
             return "a list of strings"
@@ -104,3 +105,14 @@ def _expected(info: inspect.Type) -> str:
             return "a string that is not empty"
         case _:
             raise TypeError(f"no words for {info}")
+
+
+def _literals(annotation: Any) -> tuple[str, ...]:
+    """The values of the `Literal` inside an annotation."""
+    if get_origin(annotation) is Literal:
+        return get_args(annotation)
+    for inner in get_args(annotation):
+        values = _literals(inner)
+        if values:
+            return values
+    return ()

@@ -124,8 +124,8 @@ class InlineCompletionOptions(_Group):
         Annotated[
             AutoAlwaysNever,
             Meta(
-                description="`auto`: several lines where nothing stands to the right of the "
-                "cursor; `always`; `never`: one line."
+                description="`auto`: several lines on a blank line and after what opens a block, "
+                "one line elsewhere; `always`: several lines anywhere; `never`: one line."
             ),
         ]
         | None
@@ -151,8 +151,7 @@ class LoggingOptions(_Group):
         Annotated[
             Literal["debug", "info", "warning", "error"],
             Meta(
-                description="How much is logged. `--log-level` wins over it. No level logs your "
-                "text; `debug` may quote parts of it in an error's message."
+                description="How much is logged; never your text. `--log-level` wins over it."
             ),
         ]
         | None

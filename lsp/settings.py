@@ -136,8 +136,11 @@ def _check(key: str, leaf_type: OptionType, value: object, layer: Layer) -> str 
 
 
 def _check_model_path(value: str, refused_folders: tuple[Path, ...]) -> str | None:
-    path = Path(value).expanduser()
-    if not path.is_absolute():
+    try:
+        path = Path(value).expanduser()
+    except RuntimeError:  # `~name` of a user that does not exist
+        path = Path(value)
+    if not path.is_absolute() or "\0" in value:
         return f"`model.path` is {_shown(value)}, but must be an absolute path or begin with `~`."
     if not refused_folders:
         return None
@@ -181,10 +184,12 @@ def _unknown(key: str, candidates: list[str], more: list[str]) -> str:
         leaf = key.rpartition(".")[2]
         close = [candidate for candidate in more if candidate.rpartition(".")[2] == leaf][:1]
     hint = f" Did you mean `{close[0]}`?" if close else ""
-    return f"`{key}` is not a setting of Sotto.{hint}"
+    return f"`{_shown(key)[1:-1]}` is not a setting of Sotto.{hint}"
 
 
 def _shown(value: object) -> str:
     """The value as JSON, shortened."""
     text = json.dumps(value, ensure_ascii=False, default=repr)
+    # Line separators that JSON leaves alone would still break the message's lines.
+    text = " ".join(text.splitlines())
     return text if len(text) <= _MAX_VALUE_CHARS else text[: _MAX_VALUE_CHARS - 1] + "…"

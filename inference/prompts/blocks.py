@@ -38,7 +38,7 @@ class BlockTokenizer:
     def __init__(self, tokenize: Tokenize) -> None:
         self._tokenize = tokenize
         self._cache: dict[str, tuple[int, ...]] = {}
-        self._n_cached_chars = 0
+        self.n_cached_chars = 0
         self._rule = next(
             (
                 rule
@@ -64,11 +64,11 @@ class BlockTokenizer:
     def _block(self, block: str) -> tuple[int, ...]:
         ids = self._cache.get(block)
         if ids is None:
-            if self._n_cached_chars > _MAX_CACHED_CHARS:
+            if self.n_cached_chars > _MAX_CACHED_CHARS:
                 self._cache.clear()
-                self._n_cached_chars = 0
+                self.n_cached_chars = 0
             ids = self._cache[block] = tuple(self._tokenize(block))
-            self._n_cached_chars += len(block)
+            self.n_cached_chars += len(block)
         return ids
 
     def _fits(self, rule: re.Pattern[str], sample: str) -> bool:

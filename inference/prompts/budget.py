@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 CHARS_PER_TOKEN = 4
 """Upper estimate for code: more characters than this times the budget are never tokenised."""
-STRIDES_PER_WINDOW = 4
+STRIDES_PER_WINDOW = 8
 PREFIX_SHARE = 0.75
 """Of the budget; what one side does not need goes to the other, in halves of its share."""
 

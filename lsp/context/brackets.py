@@ -7,6 +7,7 @@ on its line closes what was opened on a line with the same indentation.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from lsp.context.languages import Language, Quote
@@ -15,6 +16,10 @@ from lsp.context.surroundings import Surroundings, columns, indent_of, lines_of
 
 MAX_DEPTH = 40
 """Brackets and closers beyond this many are not paired; nobody nests so deep on purpose."""
+
+
+_EXACT = 3
+"""The weight of a closer that stands first on a line as deep as its opener's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +93,9 @@ def _openers(lexer: Lexer, text: str) -> list[Opener]:
     """The brackets left open at the end of `text`, outermost first."""
     stack: list[Opener] = []
     for number, line in enumerate(lines_of(text)):
-        if lexer.zone is Zone.CODE and line.strip():
-            _drop_stale(stack, columns(indent_of(line)), line.lstrip()[0])
         indent = columns(indent_of(line))
+        if lexer.zone is Zone.CODE and _begins_statement(line, lexer.language):
+            _drop_stale(stack, indent)
         for token in lexer.read(line):
             if token.kind is TokenKind.OPEN:
                 stack.append(Opener(token.text, indent, number))
@@ -99,12 +104,18 @@ def _openers(lexer: Lexer, text: str) -> list[Opener]:
     return stack
 
 
-def _drop_stale(stack: list[Opener], indent: int, first: str) -> None:
+def _begins_statement(line: str, language: Language) -> bool:
+    """Whether a line begins something, and does not end what is open."""
+    word = re.match(r"\s*(\w+|\S)", line)
+    return word is not None and word.group(1) not in (*")]}", *language.ends)
+
+
+def _drop_stale(stack: list[Opener], indent: int) -> None:
     """Forgets `(` and `[` that an earlier, broken statement left open.
 
-    Code inside them is indented deeper than their line, unless it is a closing bracket.
+    Code inside them is indented deeper than the line they are on.
     """
-    while stack and stack[-1].bracket in "([" and indent <= stack[-1].indent and first not in ")]}":
+    while stack and stack[-1].bracket in "([" and indent <= stack[-1].indent:
         stack.pop()
 
 
@@ -119,9 +130,11 @@ def _close(stack: list[Opener], language: Language, closer: str) -> None:
 def _closes(quote: Quote, around: Surroundings) -> bool:
     """Whether the string open at the cursor ends right of it.
 
-    With equal marks at both ends that is an odd number of them; the rest are other strings'.
+    With equal marks at both ends that is an odd number of them; the rest are other strings'. A mark
+    as common as `"` is only counted on the cursor's line, even where strings may go on below.
     """
-    text = around.after if quote.multiline else around.line_suffix
+    is_long = quote.multiline and (len(quote.closing) > 1 or quote.closing == "`")
+    text = around.after if is_long else around.line_suffix
     if quote.opening != quote.closing:
         closing, opening = text.find(quote.closing), text.find(quote.opening)
         return closing != -1 and not 0 <= opening < closing
@@ -153,7 +166,8 @@ def _paired(language: Language, openers: list[Opener], closers: list[_Closer]) -
     """The openers, each with whether a closer belongs to it.
 
     The best pairing in order (a longest common subsequence with weights). Where several are equally
-    good the inner brackets stay open: those are what the user is writing.
+    good the inner brackets stay open, for those are what the user is writing, unless indentation
+    speaks for the inner one.
     """
     inner_first = openers[::-1]
     n_openers, n_closers = len(inner_first), len(closers)
@@ -164,17 +178,17 @@ def _paired(language: Language, openers: list[Opener], closers: list[_Closer]) -
             paired = weight + best[i + 1][j + 1] if weight else 0
             best[i][j] = max(best[i + 1][j], best[i][j + 1], paired)
     result: list[Opener] = []
-    i = j = 0
-    while i < n_openers:
-        opener = inner_first[i]
-        if j < n_closers and best[i][j] != best[i + 1][j]:
-            if best[i][j] == best[i][j + 1]:
-                j += 1
-                continue
-            opener = Opener(opener.bracket, opener.indent, opener.line, is_closed=True)
+    j = 0
+    for i, opener in enumerate(inner_first):
+        # Skip closers that belong to brackets farther out, or to nothing.
+        while j < n_closers and best[i][j] == best[i][j + 1] and best[i][j] != best[i + 1][j]:
+            j += 1
+        weight = _weight(language, opener, closers[j]) if j < n_closers else 0
+        is_best = weight > 0 and best[i][j] == weight + best[i + 1][j + 1]
+        if is_best and (weight == _EXACT or best[i][j] != best[i + 1][j]):
+            opener = Opener(opener.bracket, opener.indent, opener.line, is_closed=True)  # noqa: PLW2901 (the same bracket)
             j += 1
         result.append(opener)
-        i += 1
     return result[::-1]
 
 
@@ -185,5 +199,5 @@ def _weight(language: Language, opener: Opener, closer: _Closer) -> int:
     if not closer.is_first:
         return 2
     if closer.indent == opener.indent:
-        return 3
+        return _EXACT
     return 1 if closer.indent > opener.indent else 0

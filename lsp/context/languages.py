@@ -31,9 +31,9 @@ class BlockStyle(StrEnum):
     """Nothing: prose, data by line."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Quote:
-    """How one kind of string (or block comment) begins and ends."""
+    """How one kind of string (or block comment) begins and ends. Itself is its identity."""
 
     opening: str
     closing: str
@@ -53,9 +53,12 @@ _XML = Quote("<!--", "-->", escapes=False, multiline=True)
 _C_WORDS = frozenset({"else", "while", "catch", "finally"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Language:
-    """One language. `id` is the LSP language id; everything else has a value for plain text."""
+    """One language. `id` is the LSP language id; everything else has a value for plain text.
+
+    Languages exist once, in the table, and are told apart by identity: they key caches.
+    """
 
     id: str
     extensions: tuple[str, ...] = ()
@@ -76,7 +79,9 @@ class Language:
     ends: frozenset[str] = field(default_factory=frozenset[str])
     """Words that close a block of style END."""
     begins: frozenset[str] = field(default_factory=frozenset[str])
-    """Words that begin a block of style END when they begin or end a line."""
+    """Words that begin a block of style END when they end a line."""
+    header: str = ""
+    """A regular expression for whole lines that begin one, without their white space."""
     regex_literals: bool = False
     char_literals: bool = False
     """A single quote is a character only where a second one follows the character (Rust)."""
@@ -234,8 +239,8 @@ _TABLE = (
         opens_block="{([|",
         continues=frozenset({"else", "elsif", "when", "in", "rescue", "ensure"}),
         ends=frozenset({"end"}),
-        begins=frozenset({"def", "class", "module", "if", "unless", "while", "until", "case"})
-        | frozenset({"begin", "for", "do", "then", "else"}),
+        begins=frozenset({"begin", "do", "then", "else", "ensure", "rescue"}),
+        header=r"(def|class|module|if|unless|while|until|case|for|elsif|when|rescue) .*",
         regex_literals=True,
         indent_width=2,
     ),
@@ -252,7 +257,7 @@ _TABLE = (
         opens_block="{",
         continues=frozenset({"else", "elif"}),
         ends=frozenset({"fi", "done", "esac"}),
-        begins=frozenset({"if", "while", "until", "for", "case", "then", "do", "else", "in"}),
+        begins=frozenset({"then", "do", "else", "in"}),
         indent_width=2,
     ),
     Language(
@@ -266,7 +271,8 @@ _TABLE = (
         opens_block="{(",
         continues=frozenset({"else", "elseif"}),
         ends=frozenset({"end", "until"}),
-        begins=frozenset({"function", "if", "while", "for", "repeat", "do", "then", "else"}),
+        begins=frozenset({"repeat", "do", "then", "else"}),
+        header=r"(local |return )?function\b.*\)|.*\bfunction\s*\([^)]*\)",
         indent_width=2,
     ),
     Language(

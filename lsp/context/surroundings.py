@@ -12,20 +12,25 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from lsp.context.languages import Language, language_of
+from lsp.context.languages import Language, Quote, language_of
+from lsp.context.lexer import Lexer, Zone
 from lsp.document import Snapshot
 
-BEFORE_CHARS = 24_000
-"""Characters before the cursor that are looked at: some 600 lines of code, 2 ms to parse."""
-AFTER_CHARS = 8_000
+BEFORE_CHARS = 16_000
+"""Characters before the cursor that are looked at: some 400 lines of code, 1 to 2 ms to parse."""
+AFTER_CHARS = 6_000
 """Characters after the cursor that are looked at."""
 
 TAB_COLUMNS = 4
 """Only compared with itself: a tab counts as so many columns when a file mixes tabs and spaces."""
 
 _INDENT = re.compile(r"[ \t]*")
+_OUTER_LINE = re.compile(r"^[^\s)\]}*/'\"#]", re.MULTILINE)
+_SCORED_CHARS = 6_000
+_CODE_ENDS = frozenset("()[]{};:=")
 _CHILDLESS_TAG = re.compile(r"<(?:br|hr|img|input|link|meta)\b|.*/>$", re.IGNORECASE)
-_INDENTED_LINE = re.compile(r"^([ \t]+)\S", re.MULTILINE)
+# The middle of a block comment is indented by its own rules.
+_INDENTED_LINE = re.compile(r"^([ \t]+)[^\s*]", re.MULTILINE)
 
 
 def to_newlines(text: str) -> str:
@@ -86,26 +91,46 @@ class Surroundings:
         return lines[lines.rfind("\n") + 1 :]
 
     @cached_property
+    def next_lines(self) -> tuple[str, str]:
+        """The two nearest lines below the cursor's that are not blank; "" where there is none."""
+        below = self.after[len(self.line_suffix) :]
+        lines = [line.rstrip() for line in below.split("\n", 50)[1:] if line.strip()]
+        first, second, *_ = [*lines, "", ""]
+        return first, second
+
+    @property
     def next_line(self) -> str:
         """The nearest line below the cursor's that is not blank; "" if there is none."""
-        below = self.after[len(self.line_suffix) :]
-        start = len(below) - len(below.lstrip())
-        start = below.rfind("\n", 0, start) + 1
-        return below[start:].partition("\n")[0].rstrip()
+        return self.next_lines[0]
+
+    @cached_property
+    def _indents(self) -> list[str]:
+        """The indentation of the indented lines near the cursor; the cursor's own comes last."""
+        indents = [match.group(1) for match in _INDENTED_LINE.finditer(self.before[-8_000:])]
+        indents += [match.group(1) for match in _INDENTED_LINE.finditer(self.after)]
+        if self.is_blank_line and self.line_prefix:
+            indents.append(self.line_prefix)
+        return indents
+
+    @cached_property
+    def has_indents(self) -> bool:
+        """Whether the file shows how it is indented."""
+        return bool(self._indents)
 
     @cached_property
     def indent_unit(self) -> str:
         """One step of indentation as this file has it: a tab, or so many spaces.
 
-        The smallest step between neighbouring indented lines of the windows decides; a file
+        The commonest step between neighbouring indented lines of the windows decides; a file
         without indented lines takes its language's habit.
         """
-        indents = [m.group(1) for m in _INDENTED_LINE.finditer(self.before[-8_000:])]
-        indents += [m.group(1) for m in _INDENTED_LINE.finditer(self.after)]
+        indents = self._indents
         if not indents:
             return "\t" if self.language.uses_tabs else " " * self.language.indent_width
-        n_tabs = sum(indent[0] == "\t" for indent in indents)
-        if 2 * n_tabs > len(indents):
+        # Where a file mixes the two, the cursor's own line decides.
+        nearest = indents[-1:] if self.is_blank_line and self.line_prefix else indents
+        n_tabs = sum(indent[0] == "\t" for indent in nearest)
+        if 2 * n_tabs > len(nearest) or (n_tabs and self.language.uses_tabs):
             return "\t"
         widths = [0, *(len(indent) for indent in indents if "\t" not in indent)]
         steps = [b - a for a, b in itertools.pairwise(widths) if b - a in (2, 3, 4, 8)]
@@ -124,9 +149,11 @@ class Surroundings:
             return False
         if code[-1] in self.language.opens_block:
             return code[-1] != ">" or _is_opening_tag(code)
-        words = re.findall(r"\w+", code)
-        begins = self.language.begins
-        return bool(words) and bool(begins) and (words[0] in begins or words[-1] in begins)
+        language = self.language
+        if language.header and re.fullmatch(language.header, code.lstrip()):
+            return True
+        word = re.search(r"\w+$", code)
+        return word is not None and word.group() in language.begins
 
 
 def _is_opening_tag(code: str) -> bool:
@@ -137,11 +164,51 @@ def _is_opening_tag(code: str) -> bool:
 def surroundings_of(snapshot: Snapshot) -> Surroundings:
     """Cuts the windows. Costs the windows' length, not the document's."""
     text, offset = snapshot.text, snapshot.offset
+    language = language_of(snapshot.language_id, snapshot.uri)
     start = max(0, offset - BEFORE_CHARS)
     before = to_newlines(text[start:offset])
     if start:
-        # Half a line would be read as a whole one; so would the second half of a \r\n.
-        cut = before.find("\n")
-        before = before[cut + 1 :] if cut != -1 else before
+        before = _from_code(before, language)
     after = to_newlines(text[offset : offset + AFTER_CHARS])
-    return Surroundings(language_of(snapshot.language_id, snapshot.uri), before, after)
+    return Surroundings(language, before, after)
+
+
+def _from_code(before: str, language: Language) -> str:
+    """A window cut out of a document, from where reading may begin.
+
+    That is a whole line outside strings and comments, and if there is one near, not indented.
+    """
+    before = before[before.find("\n") + 1 :]
+    quote = _string_at_start(before, language)
+    start = before.find("\n", before.find(quote.closing)) + 1 if quote is not None else 0
+    outer = _OUTER_LINE.search(before, start, start + len(before) // 2)
+    return before[outer.start() if outer is not None else start :]
+
+
+def _string_at_start(before: str, language: Language) -> Quote | None:
+    """The string or block comment of several lines in which the window probably begins."""
+    for quote in (*language.block_comments, *language.strings):
+        if not quote.multiline or quote.closing not in before:
+            continue
+        if quote.opening == quote.closing:
+            is_inside = _code_score(before, language, quote) > _code_score(before, language, None)
+        else:
+            is_inside = quote.opening not in before[: before.find(quote.closing)]
+        if is_inside:
+            return quote
+    return None
+
+
+def _code_score(text: str, language: Language, quote: Quote | None) -> int:
+    """How well it explains `text` that it begins in `quote`: code outside strings, prose inside."""
+    lexer = Lexer(language)
+    if quote is not None:
+        lexer.enter(Zone.STRING, quote)
+    score = 0
+    for line in lines_of(text[:_SCORED_CHARS]):
+        zone = lexer.zone
+        for _ in lexer.read(line):
+            pass
+        if lexer.zone is zone and line.rstrip()[-1:] in _CODE_ENDS:
+            score += 1 if zone is Zone.CODE else -1
+    return score

@@ -4,7 +4,7 @@ Two questions are answered, and each answer may be "I do not know", for then the
 indentation decide: is the cursor in code, a string or a comment; and is the statement or block in
 which an insertion began at an end.
 
-Only the windows of `lsp.context.surroundings` are parsed, at most 32 000 characters, whatever the
+Only the windows of `lsp.context.surroundings` are parsed, at most 22 000 characters, whatever the
 size of the file: about 2 ms once, then under 1 ms for each line inserted, as the tree is reused.
 """
 
@@ -45,13 +45,22 @@ def zone_at(around: Surroundings) -> Zone | None:
         if node.is_error:
             return None
         if node.type.startswith(_INTERPOLATIONS) and node.start_byte < cursor < node.end_byte:
-            return Zone.CODE
+            # Code in a string: the lexer's simpler view, all of it a string, does less harm.
+            return None
         if "comment" in node.type and _is_inside_comment(node, cursor):
             return Zone.COMMENT
         if any(name in node.type for name in _STRINGS) and node.start_byte < cursor < node.end_byte:
             return Zone.STRING
         node = node.parent
-    return Zone.CODE
+    return None if _is_line_broken(root, around, cursor) else Zone.CODE
+
+
+def _is_line_broken(root: Node, around: Surroundings, cursor: int) -> bool:
+    """Whether the parser had to guess about the cursor's line, as it does while one types it."""
+    start = cursor - len(_encoded(around.line_prefix.lstrip()))
+    end = cursor + len(_encoded(around.line_suffix.rstrip()))
+    node = root.descendant_for_byte_range(start, max(start, end))
+    return node is None or node.has_error
 
 
 def _is_inside_comment(node: Node, cursor: int) -> bool:
@@ -90,7 +99,9 @@ class InsertedBlock:
         if tree is None:
             return BlockState.UNKNOWN
         unit = self._block(tree, inserted) if self._is_blank_line else self._statement(tree)
-        if unit is None or unit.has_error or (unit.parent is not None and unit.parent.is_error):
+        if unit is None or unit.has_error or not unit.is_named:
+            return BlockState.UNKNOWN
+        if unit.parent is not None and unit.parent.is_error:
             return BlockState.UNKNOWN
         last_line = len(self._before) + len(_encoded(inserted[: inserted.rfind("\n") + 1]))
         return BlockState.ENDED if unit.end_byte <= last_line else BlockState.OPEN
@@ -117,7 +128,7 @@ class InsertedBlock:
         return _climb(node, self._row)
 
     def _block(self, tree: Tree, inserted: str) -> Node | None:
-        """The node around the first inserted statement; None at the top level: that never ends."""
+        """The node around the first inserted statement; at the top level the root, with no end."""
         start = len(self._before) + len(_encoded(inserted)) - len(_encoded(inserted.lstrip()))
         node = tree.root_node.descendant_for_byte_range(start, start + 1)
         first = _climb(node, node.start_point.row) if node is not None else None

@@ -247,7 +247,11 @@ class Reading:
             return None
         text = "\n".join([*self._lines, line[: len(line) - len(line.lstrip())] + word])
         closers = [closer_of(self._language, opener.bracket) for opener in reversed(state.outer)]
-        block = self._place.block.state(text, "".join(closers))
+        # Trees hang a comment anywhere, so it is judged by its indentation.
+        is_comment = line.lstrip().startswith(self._language.line_comments)
+        block = BlockState.UNKNOWN
+        if not is_comment:
+            block = self._place.block.state(text, "".join(closers))
         if block is BlockState.UNKNOWN:
             ends = indent < base if is_blank_line else indent <= base
             block = BlockState.ENDED if ends and not _CARRIES_ON.match(word) else BlockState.OPEN
@@ -281,6 +285,9 @@ class Reading:
                 is_word = line.strip().rstrip(":") in self._language.continues
                 if is_next and (is_telling(line, 4) or is_word):
                     return Cut(n_lines, None, TrimReason.REPEATS_NEXT_LINE)
+                are_next = _same(self._lines[-1], around.next_line) and n_lines > 1
+                if are_next and _same(line, around.next_lines[1]) and is_telling(line, 4):
+                    return Cut(n_lines - 1, None, TrimReason.REPEATS_NEXT_LINE)
             n_looped = is_line_loop(self._lines, line)
             return Cut(n_lines + 1 - n_looped, None, TrimReason.REPETITION) if n_looped else None
         full = around.line_prefix + line

@@ -86,12 +86,16 @@ class Indenter:
             # Was the excess in the first line alone, or is the whole suggestion too deep?
             n_deeper = 1 if opens else 0
             return -self._dropped if column >= self.column + self._dropped + n_deeper else 0
+        # Inside ( and [ the lines stand as they like.
+        opens = opens and self._first_line.rstrip()[-1] not in "(["
         is_body = text[0] not in ")]}" and not text.startswith(_LABELS)
         if opens and is_body and 0 < column <= self.column:
             return self.column + self._around.unit_columns - column
         return 0
 
     def _in_file_style(self, indent: str) -> str:
+        if not self._around.has_indents:
+            return indent
         unit = self._around.indent_unit
         if unit == "\t":
             return indent.replace(" " * self._around.language.indent_width, "\t")

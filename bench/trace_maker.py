@@ -2,14 +2,15 @@
 
     python -m bench.trace_maker --out FILE PATH...     (paths inside the repository)
 
-Each pair of consecutive versions of a file becomes edits: changed line ranges, top to bottom, with
-what both sides share cut away. The old text of a range is selected and deleted, the new text is
-typed from left to right. A long new passage is pasted up to its last lines, which are typed. Enter
-brings the next line's indentation along, as editors do. The pauses between keys are drawn from a
-seeded log-normal distribution (median 140 ms inside a word, as fast typists in keystroke studies,
-longer at the start of a word, after Enter and before a new place), and now and then a neighbouring
-letter is typed, noticed and taken back. So the texts are real and the order and times are
-plausible; nobody typed exactly so.
+Each pair of consecutive versions of a file becomes edits: changed line ranges, top to bottom; of a
+single changed line only what differs. The old text of a range is selected and deleted, the new
+text is typed from left to right, new lines after an Enter at the end of the line above. A long
+new passage is pasted up to its last lines, which are typed. Enter brings the next line's
+indentation along, as editors do. The pauses between keys are drawn from a seeded log-normal
+distribution (median 140 ms inside a word, as fast typists in keystroke studies, longer at the start
+of a word, after Enter and before a new place), and now and then a neighbouring letter is typed,
+noticed and taken back. So the texts are real and the order and times are plausible; nobody typed
+exactly so.
 """
 
 from __future__ import annotations
@@ -109,13 +110,17 @@ def _places(old: str, new: str) -> Iterator[tuple[int, int, str]]:
             offset += len(wanted)
             continue
         was = "".join(before[i1:i2])
-        head = _shared(was, wanted)
-        tail = _shared(was[head:][::-1], wanted[head:][::-1])
-        yield (
-            offset + head,
-            offset + len(was) - tail,
-            wanted[head : len(wanted) - tail],
-        )
+        if i2 - i1 == j2 - j1 == 1:
+            head = _shared(was, wanted)
+            tail = _shared(was[head:][::-1], wanted[head:][::-1])
+            yield offset + head, offset + len(was) - tail, wanted[head : len(wanted) - tail]
+        elif not was and offset and wanted.endswith("\n") and after[j1 - 1].endswith("\n"):
+            # New lines begin with Enter at the end of the line above.
+            yield offset - 1, offset - 1, "\n" + wanted[:-1]
+        else:
+            # The last line's end stays, so that the next line is not to the right of the cursor.
+            kept = int(was.endswith("\n") and wanted.endswith("\n"))
+            yield offset, offset + len(was) - kept, wanted[: len(wanted) - kept]
         offset += len(wanted)
 
 

@@ -113,7 +113,11 @@ async def converse(
         while True:
             item = await inbox.get()
             room.release()
-            await conversation.receive(item)
+            try:
+                await conversation.receive(item)
+            except Exception:
+                # Handlers catch their own errors; this is for ours. The next message may be fine.
+                logger.exception("A message could not be handled")
 
     channel.on_broken = stop_from_thread
     threading.Thread(target=read, name="stdin", daemon=True).start()

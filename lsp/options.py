@@ -150,9 +150,7 @@ class LoggingOptions(_Group):
     level: (
         Annotated[
             Literal["debug", "info", "warning", "error"],
-            Meta(
-                description="How much is logged; never your text. `--log-level` wins over it."
-            ),
+            Meta(description="How much is logged; never your text. `--log-level` wins over it."),
         ]
         | None
     ) = None

@@ -29,6 +29,8 @@ def serve(
 ) -> int:
     """Serve the editor at the other end of `channel`; returns the process's exit status.
 
+    The process must end after that: it is ended anyway once `_GRACE_S` has passed.
+
     `model_path` wins over the editor's settings. 0 after an orderly `shutdown` and `exit`; 1 if
     the editor left without one, or if the server cannot start.
     """
@@ -55,12 +57,15 @@ def serve(
         timer.daemon = True
         timer.start()
 
-    return asyncio.run(
-        converse(
-            channel,
-            make_engine=Engine,
-            model_path=model_path.absolute() if model_path else None,
-            log_level=log_level,
-            on_end=exit_soon,
+    try:
+        return asyncio.run(
+            converse(
+                channel,
+                make_engine=Engine,
+                model_path=model_path.absolute() if model_path else None,
+                log_level=log_level,
+                on_end=exit_soon,
+            )
         )
-    )
+    except KeyboardInterrupt:  # started by hand in a terminal
+        return 130

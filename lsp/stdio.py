@@ -71,8 +71,9 @@ def take_stdout() -> Channel:
         return _taken
     stdin_fd, stdout_fd = os.dup(0), os.dup(1)
     # Editors may leave their ends non-blocking; a frame must be written whole.
-    for fd in (stdin_fd, stdout_fd):
-        os.set_blocking(fd, True)
+    if os.name == "posix":
+        for fd in (stdin_fd, stdout_fd):
+            os.set_blocking(fd, True)
     null = os.open(os.devnull, os.O_RDWR)
     try:
         os.dup2(2, 1)

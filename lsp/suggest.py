@@ -27,6 +27,9 @@ from lsp.type_through import TypeThrough
 
 _MULTILINE = {"auto": None, "always": True, "never": False}
 _CANDIDATE_TEMPERATURE = 0.8
+_PROMPT_STRIDE_CHARS = 1 << 16
+"""A power of two, as are the strides by which the engine moves a prompt's edges: what it reuses of
+a long text is then the same as if it had been given the whole."""
 
 
 class Submits(Protocol):
@@ -87,8 +90,10 @@ async def suggest(
             return [remembered.text]
     work.source = "model"
     n_candidates = settings.candidates if trigger is Trigger.INVOKED else 1
-    requests = [_request(snapshot, settings, path=path, seed=seed) for seed in range(n_candidates)]
-    work.generations = [engine.submit(request) for request in requests]
+    prompt = _prompt(snapshot, path)
+    for seed in range(n_candidates):
+        request = _request(snapshot, prompt, settings, seed=seed)
+        work.generations.append(engine.submit(request))
     candidates = await asyncio.gather(
         *(_run(generation, snapshot, settings) for generation in work.generations)
     )
@@ -105,14 +110,22 @@ async def suggest(
     return texts
 
 
+def _prompt(snapshot: Snapshot, path: str) -> FimPrompt:
+    """The text around the cursor, of a long document only what a prompt may need."""
+    stride, text, offset = _PROMPT_STRIDE_CHARS, snapshot.text, snapshot.offset
+    start = max(offset - 2 * stride, 0) // stride * stride
+    end = len(text) - max(len(text) - offset - 2 * stride, 0) // stride * stride
+    return FimPrompt(
+        prefix=_encodable(text[start:offset]), suffix=_encodable(text[offset:end]), path=path
+    )
+
+
 def _request(
-    snapshot: Snapshot, settings: InlineCompletionSettings, *, path: str, seed: int
+    snapshot: Snapshot, prompt: FimPrompt, settings: InlineCompletionSettings, *, seed: int
 ) -> GenerationRequest:
     """The first candidate, seed 0, is the greedy one; the others are sampled."""
     return GenerationRequest(
-        prompt=FimPrompt(
-            prefix=_encodable(snapshot.prefix), suffix=_encodable(snapshot.suffix), path=path
-        ),
+        prompt=prompt,
         sampling=SamplingParams(
             max_tokens=settings.max_tokens,
             temperature=0.0 if seed == 0 else _CANDIDATE_TEMPERATURE,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lsp.context.brackets import closer_of
+from lsp.context.lexer import Zone
 from lsp.context.surroundings import indent_of
 from lsp.trimming.overlap import balance_of, find_overlap
 from lsp.trimming.place import Place
@@ -16,6 +17,9 @@ def fit_end(text: str, place: Place) -> tuple[str, TrimReason | None]:
     """
     reason: TrimReason | None = None
     text = _stripped(text, place)
+    before, _, last_line = text.rpartition("\n")
+    if _is_empty_comment(last_line if before else place.around.line_prefix + text, place):
+        text, reason = _stripped(before, place), TrimReason.EMPTY_COMMENT
     while text:
         overlap = find_overlap(text, place.around, place.enclosure)
         if overlap is None:
@@ -26,6 +30,15 @@ def fit_end(text: str, place: Place) -> tuple[str, TrimReason | None]:
     if opened_at is not None:
         return _stripped(text[:opened_at], place), TrimReason.UNBALANCED
     return text, reason
+
+
+def _is_empty_comment(line: str, place: Place) -> bool:
+    """Whether a line only begins a comment: the model had nothing to say."""
+    language = place.around.language
+    marks = [*language.line_comments, *(quote.opening for quote in language.block_comments)]
+    rest = line.strip()
+    begins = [mark for mark in marks if rest.startswith(mark)]
+    return bool(begins) and place.enclosure.zone is Zone.CODE and not rest.strip("/*#!-<>;")
 
 
 def _stripped(text: str, place: Place) -> str:

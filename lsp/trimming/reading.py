@@ -38,6 +38,7 @@ class TrimReason(StrEnum):
     REPEATS_NEXT_LINE = "repeats-next-line"
     REPEATS_PREVIOUS_LINE = "repeats-previous-line"
     REPETITION = "repetition"
+    EMPTY_COMMENT = "empty-comment"
     INCOMPLETE = "incomplete"
     """The model was stopped by its token limit in the middle of this."""
 
@@ -88,6 +89,7 @@ class Reading:
         self._n_outside = sum(opener.line < row for opener in enclosure.openers)
         self._lines: list[str] = []
         self._line = ""
+        self._n_loop_free = 0
         self._pending_return = False
         self._follows_newline = False
         self._ends_with_line = False
@@ -159,7 +161,7 @@ class Reading:
         self._ends_with_line = self._is_end_word(line)
         self._read(line + "\n", len(line) + 1, self._state)
         self._lines.append(line.rstrip())
-        self._line = ""
+        self._line, self._n_loop_free = "", 0
         n_lines = len(self._lines)
         if self._ends_with_line or len(self._state.outer) < self._n_outside:
             return Cut(n_lines, None, TrimReason.BLOCK_ENDED)
@@ -184,7 +186,9 @@ class Reading:
                 return Cut(n_lines - 1, None, TrimReason.PARAGRAPH_ENDED)
             return None
         n_unstable = 0 if is_whole else LOOKAHEAD_CHARS
-        if head.end() > len(self._line) - n_unstable:
+        # Only a later line needs all of its first word, to be told from `else` and `end`.
+        n_needed = head.end() if n_lines else len(indent_of(self._line)) + 1
+        if n_needed > len(self._line) - n_unstable:
             return None
         line = self._shown()
         if line is None:
@@ -195,9 +199,10 @@ class Reading:
                 return Cut(n_lines, None, reason)
         n_stable = len(line) - n_unstable
         stop = self._read(line, n_stable, self._state.copy())
-        looped = loop_end(line[:n_stable])
+        looped = loop_end(line[:n_stable], self._n_loop_free)
         if looped is not None and (stop is None or looped <= stop[0]):
             return Cut(n_lines, None, TrimReason.REPETITION)
+        self._n_loop_free = n_stable
         if stop is not None:
             return Cut(n_lines, line[: stop[0]], stop[1])
         return self._judge_whole(line) if is_whole else None

@@ -25,7 +25,7 @@ def is_telling(line: str, n_chars: int = 8) -> bool:
 
 
 def loop_end(line: str, start: int = 0) -> int | None:
-    """The index in `line`, after `start`, at which a loop within the line is certain.
+    """The index in `line`, after `start`, at which a loop within the line is certain; None if none.
 
     A loop is the same piece of up to `MAX_PERIOD_CHARS` at least `MIN_LOOP_ROUNDS` times in a row,
     over at least `MIN_LOOP_CHARS`. Rules such as `-----` are no loop: a piece must have a letter or

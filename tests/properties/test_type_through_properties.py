@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lsp.document import Snapshot
 from lsp.type_through import CONTEXT_AFTER_CHARS, CONTEXT_BEFORE_CHARS, TypeThrough
 from tests.support.cursor import typed
+
+untimed = settings(deadline=None)
 
 WORDS = st.sampled_from(
     ["a", "b", "ab", "foo(", ")", " ", "\n", "    ", "x = ", '"', "[1]", "é", "😀"]
@@ -38,6 +40,7 @@ def expected(suggested: list[tuple[Snapshot, str]], now: Snapshot) -> set[str]:
     return rests
 
 
+@untimed
 @given(TEXTS, TEXTS, TEXTS, st.data())
 def test_typing_any_part_leaves_the_rest(
     prefix: str, suffix: str, text: str, data: st.DataObject
@@ -55,6 +58,7 @@ def test_typing_any_part_leaves_the_rest(
         assert found is not None
 
 
+@untimed
 @given(st.lists(st.tuples(TEXTS, TEXTS, TEXTS), min_size=1, max_size=6), TEXTS, TEXTS)
 def test_never_anything_but_the_rest(
     stored: list[tuple[str, str, str]], prefix: str, suffix: str
@@ -80,6 +84,7 @@ def test_never_anything_but_the_rest(
         assert found in possible
 
 
+@untimed
 @given(TEXTS, TEXTS, TEXTS, st.lists(st.integers(-3, 3), max_size=12))
 def test_typing_and_deleting_within_the_suggestion(
     prefix: str, suffix: str, text: str, steps: list[int]
@@ -96,6 +101,7 @@ def test_typing_and_deleting_within_the_suggestion(
         assert memory.remainder(now) in expected([(snapshot, text)], now)
 
 
+@untimed
 @given(st.text("ab\n", min_size=1, max_size=40), st.text("ab\n", max_size=3000), st.booleans())
 def test_a_change_far_away_keeps_and_a_near_one_drops(text: str, filler: str, near: bool) -> None:
     prefix = "# top\n" + filler + "x" * CONTEXT_BEFORE_CHARS
@@ -107,6 +113,7 @@ def test_a_change_far_away_keeps_and_a_near_one_drops(text: str, filler: str, ne
     assert found == (None if near else text)
 
 
+@untimed
 @given(TEXTS, TEXTS, TEXTS)
 def test_another_document_gets_nothing(prefix: str, suffix: str, text: str) -> None:
     memory = TypeThrough()

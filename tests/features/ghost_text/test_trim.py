@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from lsp.ghost_text import TrimReason, trim
+from lsp.ghost_text import TrimReason, is_complete, trim
 from tests.support.cursor import at_cursor
 
 
@@ -498,6 +498,26 @@ def test_groups_of_lines_that_loop_are_said_once() -> None:
 
 def test_a_rule_is_no_loop() -> None:
     check("python", "# ‸\n", "-" * 60, "-" * 60)
+
+
+def test_a_word_that_loops_ends_at_once() -> None:
+    assert is_complete("enten" * 6, at_cursor("cont‸\n"))
+
+
+# Comments with nothing in them.
+
+
+def test_a_comment_sign_alone_is_nothing() -> None:
+    check("javascript", "f();\n‸\n", "// ", "", TrimReason.EMPTY_COMMENT)
+    check("rust", "f();\n/‸\n", "// ", "", TrimReason.EMPTY_COMMENT)
+
+
+def test_a_comment_sign_at_the_end_is_left_out() -> None:
+    check("python", "def f():\n    ‸\n", "go()\n    #", "go()", TrimReason.EMPTY_COMMENT)
+
+
+def test_a_comment_may_be_begun() -> None:
+    check("python", "x = 1  ‸\n", "# one", "# one")
 
 
 # Line endings, what must not be shown, what is not finished.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lsp.context.languages import language_of
 from lsp.context.lexer import LOOKAHEAD_CHARS, Lexer, TokenKind, Zone
+
+untimed = settings(deadline=None)
 
 
 def brackets(language_id: str, text: str) -> str:
@@ -74,6 +76,7 @@ CODE = st.lists(
 ).map("".join)
 
 
+@untimed
 @given(LANGUAGES, CODE, st.data())
 def test_lines_read_one_by_one_say_the_same(
     language_id: str, text: str, data: st.DataObject
@@ -90,6 +93,7 @@ def test_lines_read_one_by_one_say_the_same(
     assert by_line.zone is whole.zone
 
 
+@untimed
 @given(LANGUAGES, CODE, CODE)
 def test_what_follows_changes_nothing_said_before(language_id: str, text: str, more: str) -> None:
     line = text.replace("\n", "")

@@ -12,9 +12,11 @@ MIN_SEQUENCES = 2
 """One for what is being typed, one for all else."""
 MIN_N_CTX = 512
 SMALL_CACHE_BYTES = 128 * 2**20
-MAX_CACHE_BYTES = 2 * 2**30
 CACHE_SHARE = 0.25
 """Of the memory that is free once the model is loaded."""
+MODERATE_CACHE_BYTES = 512 * 2**20
+MODERATE_MODEL_SHARE = 0.2
+"""Where nobody asked for a length, the cache takes no more than the larger of these two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ def plans(
     is_wanted: bool,
     bytes_per_token: int,
     bytes_per_sequence: int,
+    model_bytes: int,
     available_bytes: int,
 ) -> Iterator[ContextPlan]:
     """Contexts to try, best first; the caller takes the first that the runtime can make.
@@ -43,7 +46,10 @@ def plans(
         bytes_per_token: of cache.
         bytes_per_sequence: of state that does not grow.
     """
-    budget = min(MAX_CACHE_BYTES, int(available_bytes * CACHE_SHARE))
+    budget = int(available_bytes * CACHE_SHARE)
+    if not is_wanted:
+        moderate = max(MODERATE_CACHE_BYTES, int(model_bytes * MODERATE_MODEL_SHARE))
+        budget = min(budget, moderate)
 
     def cost(plan: ContextPlan) -> int:
         return plan.n_sequences * (plan.n_ctx * bytes_per_token + bytes_per_sequence)

@@ -165,6 +165,7 @@ class LlamaCppBackend:
             is_wanted=is_wanted,
             bytes_per_token=summary.kv_bytes_per_token,
             bytes_per_sequence=summary.recurrent_bytes_per_sequence,
+            model_bytes=summary.size_bytes,
             available_bytes=available_memory(),
         )
         for plan in candidates:

@@ -1,13 +1,15 @@
 """Token healing: where a prompt ends when the cursor stands inside a token.
 
 A tokenizer would never have cut `retu|rn` where the cursor is, so a model that is shown `ret`,
-`u` has never seen what comes next. The prompt therefore ends before the unfinished piece, and the
+`u` has seldom seen what comes next. The prompt therefore ends before the unfinished piece, and the
 model spells that piece again, constrained to the characters that were typed. The constraint is
 exact: at each step any token is allowed whose bytes either start with what is still to be spelt or
 are a beginning of it.
 
-The piece is the longest run of one kind of character (word, space, other) before the cursor, taken
-back to a token's start. So the prompt is the same at each keystroke inside a word.
+The piece is the run of word characters, or of other visible ones, before the cursor, taken back to
+a token's start. So the prompt is the same at each keystroke inside a word. White space is left
+alone: models are trained on prompts that end with it, and the built-in model completes such places
+better without healing (docs/engine.md).
 """
 
 from __future__ import annotations
@@ -54,7 +56,7 @@ def find_seam(tokens: list[int], typed: str, piece: Callable[[int], bytes]) -> S
 
 
 def _last_run(typed: str) -> str:
-    if not typed:
+    if not typed or typed[-1].isspace():
         return ""
     kind = _kind(typed[-1])
     start = len(typed)

@@ -14,7 +14,12 @@ MIB = 2**20
 
 
 def tried(
-    n_ctx: int, *, kib_per_token: float, available_mib: int, is_wanted: bool = False
+    n_ctx: int,
+    *,
+    kib_per_token: float,
+    available_mib: int,
+    is_wanted: bool = False,
+    model_mib: int = 1000,
 ) -> list[ContextPlan]:
     return list(
         plans(
@@ -22,6 +27,7 @@ def tried(
             is_wanted=is_wanted,
             bytes_per_token=int(kib_per_token * 1024),
             bytes_per_sequence=0,
+            model_bytes=model_mib * MIB,
             available_bytes=available_mib * MIB,
         )
     )
@@ -34,11 +40,19 @@ def test_small_caches_get_many_sequences() -> None:
 
 
 def test_large_caches_get_few() -> None:
-    assert tried(8192, kib_per_token=28, available_mib=16000)[0] == ContextPlan(8192, FEW_SEQUENCES)
+    assert tried(8192, kib_per_token=12, available_mib=16000)[0] == ContextPlan(8192, FEW_SEQUENCES)
 
 
 def test_length_is_halved_before_sequences_are_given_up() -> None:
-    assert tried(8192, kib_per_token=56, available_mib=4000)[0] == ContextPlan(4096, FEW_SEQUENCES)
+    assert tried(8192, kib_per_token=28, available_mib=9000)[0] == ContextPlan(4096, FEW_SEQUENCES)
+    assert tried(8192, kib_per_token=12, available_mib=1000)[0] == ContextPlan(4096, FEW_SEQUENCES)
+
+
+def test_larger_models_get_larger_caches() -> None:
+    found = tried(8192, kib_per_token=56, available_mib=24_000, model_mib=5000)
+    assert found[0] == ContextPlan(4096, FEW_SEQUENCES)
+    found = tried(8192, kib_per_token=56, available_mib=24_000)
+    assert found[0] == ContextPlan(4096, MIN_SEQUENCES)
 
 
 def test_a_length_that_was_asked_for_is_kept_longer() -> None:

@@ -195,6 +195,11 @@ def test_a_cursor_after_an_opening_bracket_takes_back_the_bracket() -> None:
     assert seam("f(", b"f", b"(") == (b"f", b"(")
 
 
+def test_white_space_is_left_alone() -> None:
+    assert seam("x = ", b"x", b" =", b" ") == (b"x = ", b"")
+    assert seam("    ", b"    ") == (b"    ", b"")
+
+
 def test_nothing_is_taken_back_over_the_start_of_the_line() -> None:
     assert seam("a\n", b"a", b"\n") == (b"a\n", b"")
     assert seam("a\nb", b"a", b"\nb") == (b"a\nb", b"")

@@ -40,6 +40,8 @@ class Editor:
     variable: str
     package: str
     at_least: tuple[int, int]
+    banner: str
+    """What `--version` says, as a pattern with the version's first two numbers."""
     binary: str
     runtime: tuple[str, str]
     """The variable that says where its runtime files are, and their place in the root."""
@@ -53,6 +55,7 @@ EDITORS = {
         variable="SOTTO_NVIM",
         package="neovim",
         at_least=(0, 12),
+        banner=r"NVIM v(\d+)\.(\d+)",
         binary="usr/bin/nvim",
         runtime=("VIMRUNTIME", "usr/share/nvim/runtime"),
         proof=("--headless", "--clean", "+lua assert(vim.lsp.inline_completion.enable)", "+q"),
@@ -89,14 +92,14 @@ def find(editor: Editor) -> Path | None:
     """The editor to use, or None if none of the places has one that is new enough."""
     named = os.environ.get(editor.variable)
     if named:
-        version = version_of(Path(named))
+        version = version_of(editor, Path(named))
         if version is None or version < editor.at_least:
-            found = "does not run" if version is None else f"is version {dotted(version)}"
+            found = f"is version {dotted(version)}" if version else f"does not run as {editor.name}"
             wanted = f"{editor.name} {dotted(editor.at_least)} or newer is needed"
             raise EditorsError(f"{editor.variable}={named} {found}; {wanted}")
         return Path(named)
     on_path = shutil.which(Path(editor.binary).name)
-    if on_path and (version_of(Path(on_path)) or (0, 0)) >= editor.at_least:
+    if on_path and (version_of(editor, Path(on_path)) or (0, 0)) >= editor.at_least:
         return Path(on_path)
     return cached(editor)
 
@@ -188,25 +191,27 @@ def download(package: str, apt: Path, source: str) -> list[Path]:
     return sorted((apt / "cache" / "archives").glob("*.deb"))
 
 
-def debian_mirror() -> tuple[str, str]:
+def debian_mirror(etc: Path = Path("/etc/apt")) -> tuple[str, str]:
     """The mirror this machine's apt gets Debian from, and the keyring for what comes from it."""
-    keyring = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
     suites = r"(?:stable|testing|unstable|oldstable|sid|bullseye|bookworm|trixie|forky)"
-    etc = Path("/etc/apt")
+    found: list[str] = []
     for listing in sorted(etc.glob("sources.list.d/*.sources")):
-        for stanza in listing.read_text(encoding="utf-8", errors="replace").split("\n\n"):
+        for stanza in read(listing).split("\n\n"):
             fields = dict(re.findall(r"^([A-Za-z-]+):[ \t]*(.+)$", stanza, flags=re.MULTILINE))
             if re.search(rf"(?:^|\s){suites}(?:\s|$)", fields.get("Suites", "")):
-                return fields["URIs"].split()[0], str(keyring)
+                found.append(fields["URIs"].split()[0])
     for listing in [etc / "sources.list", *sorted(etc.glob("sources.list.d/*.list"))]:
-        if listing.exists():
-            text = listing.read_text(encoding="utf-8", errors="replace")
-            line = re.search(
-                rf"^deb\s+(?:\[[^]]*\]\s+)?(\S+)\s+{suites}\s.*\bmain\b", text, re.MULTILINE
-            )
-            if line:
-                return line[1], str(keyring)
-    raise EditorsError(f"this machine's apt knows no Debian mirror. {by_hand()}")
+        line = rf"^deb\s+(?:\[[^]]*\]\s+)?(\S+)\s+{suites}\s.*\bmain\b"
+        found += re.findall(line, read(listing), flags=re.MULTILINE)
+    # Others than Debian call a suite of theirs `stable` too; a mirror is known by its path.
+    found.sort(key=lambda address: not address.rstrip("/").endswith("/debian"))
+    if not found:
+        raise EditorsError(f"this machine's apt knows no Debian mirror. {by_hand()}")
+    return found[0], "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+
+def read(listing: Path) -> str:
+    return listing.read_text(encoding="utf-8", errors="replace") if listing.exists() else ""
 
 
 def tool(name: str, *folders: Path) -> Path:
@@ -227,14 +232,15 @@ def by_hand() -> str:
     )
 
 
-def version_of(program: Path) -> tuple[int, int] | None:
+def version_of(editor: Editor, program: Path) -> tuple[int, int] | None:
+    """The first two numbers of the program's version; None if it is not this editor."""
     try:
         result = subprocess.run(
             [program, "--version"], capture_output=True, text=True, timeout=20, check=True
         )
-    except (OSError, subprocess.SubprocessError):
+    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
         return None
-    number = re.search(r"(\d+)\.(\d+)", result.stdout)
+    number = re.search(editor.banner, result.stdout)
     return (int(number[1]), int(number[2])) if number else None
 
 

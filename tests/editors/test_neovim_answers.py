@@ -189,6 +189,18 @@ def test_positions_are_in_the_negotiated_units(
     assert neovim.lines() == [typed + rest]
 
 
+def test_a_mapping_of_the_built_in_accepts_too(desk: Desk) -> None:
+    desk.neovim.lua("vim.keymap.set('i', '<C-y>', function() vim.lsp.inline_completion.get() end)")
+    desk.neovim.type("prefix")
+    desk.ask()
+    desk.insert("_tail(1)\n    second()")
+    desk.neovim.type("_t")
+    desk.neovim.press("<C-y>")
+    desk.neovim.wait_for(lambda: len(desk.neovim.lines()) == 2, "the built-in to insert")
+    assert desk.neovim.lines() == ["prefix_tail(1)", "    second()"]
+    assert desk.neovim.ghost() is None
+
+
 def test_words_and_lines_are_taken_one_by_one(desk: Desk) -> None:
     desk.neovim.type("def ")
     desk.ask()

@@ -173,7 +173,7 @@ class Wire(LanguageServerProtocol):
         refusal = self._out_of_phase(method)
         if refusal is not None:
             self._refuse(message_id, *refusal)
-        elif not self._is_known(method):
+        elif not self._is_known(method) or not self._takes_answer(method):
             self._refuse(
                 message_id, types.ErrorCodes.MethodNotFound, f"Unknown method {method[:100]!r}."
             )
@@ -202,8 +202,8 @@ class Wire(LanguageServerProtocol):
     def _receive_notification(self, method: str, content: Mapping[str, object]) -> None:
         if self.phase is not Phase.RUNNING and method != types.EXIT:
             logger.debug("Dropped %s: the server is %s.", method[:100], self.phase.value)
-        elif method != types.CANCEL_REQUEST and not self._is_known(method):
-            logger.debug("Ignored the unknown notification %s.", method[:100])
+        elif self._takes_answer(method) or not self._is_known(method):
+            logger.debug("Ignored the notification %s.", method[:100])
         else:
             try:
                 notification = self._structure(method, content)
@@ -233,7 +233,15 @@ class Wire(LanguageServerProtocol):
             future.set_exception(JsonRpcException(f"A malformed response: {_explain(error)}"))
 
     def _is_known(self, method: str) -> bool:
-        return method in self.fm.features or method in self.fm.builtin_features
+        return (
+            method in self.fm.features
+            or method in self.fm.builtin_features
+            or method == types.CANCEL_REQUEST  # pygls serves it apart from the others.
+        )
+
+    def _takes_answer(self, method: str) -> bool:
+        """Whether a known method is a request; all of ours are."""
+        return method.startswith(OUR_PREFIX) or self.get_result_type(method) is not None
 
     def _structure(self, method: str, content: Mapping[str, object]) -> Any:
         """The message as lsprotocol's type; for our own methods with its parameters as they are."""

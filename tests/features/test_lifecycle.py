@@ -126,6 +126,10 @@ async def test_unknown_methods(server: InProcess) -> None:
     assert await code_of(server.client, "textDocument/hover", {}) == -32601
     assert await code_of(server.client, "workspace/executeCommand", {"command": "x"}) == -32601
     assert await code_of(server.client, "no/such/method") == -32601
+    # A notification that asks for an answer, and a request that does not.
+    assert await code_of(server.client, "textDocument/didSave", {}) == -32601
+    server.client.notify("sotto/status")
+    server.client.notify("textDocument/inlineCompletion", VALID)
     server.client.notify("no/such/notification", {"a": 1})
     server.client.notify("$/setTrace", {"value": "off"})
     await server.client.request("sotto/status")

@@ -202,7 +202,7 @@ async def run(model: Path | None) -> None:
     screen.say(f"$ {Path(command[0]).name} {' '.join(command[1:])}")
     async with Editor(command) as editor:
         screen.say(f"answered `initialize` {editor.initialized_ms:.0f} ms after it was started")
-        status = await editor.ready()
+        status = await editor.ready(model)
         ready_s = time.perf_counter() - editor.started_at
         described = status.model
         assert described is not None

@@ -196,14 +196,20 @@ class Editor:
 
     # What it asks about the server
 
-    async def ready(self, timeout_s: float = 120.0) -> Status:
-        """Wait for the model and return the status. Raises EditorError if it cannot be loaded."""
+    async def ready(self, model: Path | None = None, *, timeout_s: float = 120.0) -> Status:
+        """Wait for the model and return the status.
+
+        Raises EditorError if none can be loaded, or another than `model` was.
+        """
         deadline = time.perf_counter() + timeout_s
         while True:
             self._status_changed.clear()
             self.status = msgspec.convert(await self.ask(STATUS), Status)
             match self.status.state:
                 case "ready":
+                    loaded = self.status.model
+                    if model is not None and (loaded is None or loaded.is_builtin):
+                        raise EditorError(self.status.message or f"{model} was not loaded")
                     return self.status
                 case "failed":
                     said = self.status.message or "\n".join(self.messages[-3:])

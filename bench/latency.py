@@ -97,7 +97,7 @@ class Bench:
     async def sotto(self) -> Run:
         arguments = [] if self._model is None else ["--model", str(self._model)]
         async with Editor(sotto_command(*arguments)) as editor:
-            status = await editor.ready()
+            status = await editor.ready(self._model)
             assert status.model is not None
             self.model, self.n_threads = status.model, status.threads
             driver = SottoDriver(editor, cancels=self._cancels)
@@ -160,6 +160,7 @@ async def measure(options: argparse.Namespace, sessions: list[Session]) -> Laten
     bench = Bench(options, sessions)
     runs: list[Run] = []
     peer: Path | None = options.llama_server
+    peer_says = peer_version(peer) if peer else None
     turns = ["sotto", "peer", "peer", "sotto"] if peer else ["sotto"]
     for turn in turns * options.rounds:
         run = await bench.sotto() if turn == "sotto" or peer is None else await bench.peer(peer)
@@ -176,7 +177,7 @@ async def measure(options: argparse.Namespace, sessions: list[Session]) -> Laten
         # The path is the machine's business.
         model=msgspec.structs.replace(bench.model, path=Path(bench.model.path).name),
         n_threads=bench.n_threads,
-        peer=peer_version(peer) if peer else None,
+        peer=peer_says,
         peer_arguments=bench.peer_arguments if peer else (),
         runs=runs,
     )

@@ -119,7 +119,7 @@ async def completions(model: Path | None, n: int) -> tuple[list[Completion], int
     done: list[Completion] = []
     n_left_out = 0
     async with Editor(sotto_command(*arguments)) as editor:
-        status = await editor.ready()
+        status = await editor.ready(model)
         assert status.model is not None
         ids = PromptIds(status.model)
         async with DirectProcess(status.model, status.threads) as direct:

@@ -40,7 +40,7 @@ async def responsiveness(model: Path | None, n: int) -> Responsiveness:
         notes = Path(folder) / "lateness.json"
         environment = {FILE_VARIABLE: str(notes), "PYTHONPATH": str(PROJECT)}
         async with Editor(command, environment=environment) as editor:
-            await editor.ready()
+            await editor.ready(model)
             # The loop is watched without other traffic first; the pings come on top of it.
             marks = [time.monotonic()]
             await asyncio.sleep(IDLE_S)
@@ -83,6 +83,6 @@ async def starts(model: Path | None, n: int) -> tuple[Summary, Summary]:
     for _ in range(n):
         async with Editor(sotto_command(*arguments)) as editor:
             initialized.append(editor.initialized_ms)
-            await editor.ready()
+            await editor.ready(model)
             ready.append(1e3 * (time.perf_counter() - editor.started_at))
     return summarise(initialized), summarise(ready)

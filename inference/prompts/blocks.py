@@ -17,9 +17,9 @@ Tokenize = Callable[[str], list[int]]
 
 _AFTER_NEWLINES = re.compile(r"[^\n]*\n(?:[^\S\n]*\n)*|[^\n]+")
 """Blocks end with their newlines: Qwen, Llama 3, DeepSeek and others."""
-_BEFORE_NEWLINES = re.compile(r"\s*\n[^\n]*?(?=[^\S\n]*(?:\n|\Z))|[^\n]+?(?=[^\S\n]*(?:\n|\Z))|\s+")
-"""Blocks start with their newlines: GPT-2, StarCoder and others, whose tokens join a newline with
-the indentation after it."""
+_BEFORE_NEWLINES = re.compile(r"\s*\S(?:[^\n]*\S)?|\s+")
+"""Blocks start with the white space before them: GPT-2, StarCoder and others, whose tokens join a
+newline with the indentation after it."""
 
 _SAMPLES = (
     "def f(x):\n    if x:\n        return (1)\n\n\n    y = [x,\n         2]\n\nclass A:\n  pass\n",

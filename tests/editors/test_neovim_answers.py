@@ -287,6 +287,24 @@ def test_it_asks_soon_and_once(start_neovim: StartNeovim, tmp_path: Path) -> Non
     assert kinds == [{"triggerKind": 2}, {"triggerKind": 2}]
 
 
+def test_in_a_neovim_it_does_not_know_the_built_in_is_left_to_itself(
+    start_neovim: StartNeovim, tmp_path: Path
+) -> None:
+    neovim = start_neovim(scripted=True)
+    neovim.lua("require('sotto.builtin').check = function() return 'all is different' end")
+    desk = open_empty(neovim, tmp_path)
+    assert "Sotto does not know this Neovim: all is different" in neovim.messages()
+    neovim.type("ret")
+    neovim.wait_for(lambda: desk.n_asked() == 1, "the built-in's request")
+    desk.insert("urn total")
+    assert desk.text() == "urn total"
+    neovim.command("setlocal noexpandtab")
+    neovim.press("<Tab>")
+    assert neovim.lines() == ["ret\t"], "Sotto's keys know nothing of it"
+    neovim.command("checkhealth sotto")
+    assert "all is different" in "\n".join(neovim.lines())
+
+
 def test_another_server_keeps_its_suggestions(start_neovim: StartNeovim, tmp_path: Path) -> None:
     neovim = start_neovim(scripted=True, setup={"debounce_ms": NEVER_MS})
     desk = open_empty(neovim, tmp_path)

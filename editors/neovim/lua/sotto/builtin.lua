@@ -20,8 +20,8 @@ end
 --- Why the built-in cannot be driven, or nil if it can.
 ---@return string?
 function M.check()
-  -- Naming the module loads it, and loading registers it.
-  local loaded = vim.lsp.inline_completion
+  -- Loading the module registers it.
+  local loaded = pcall(require, 'vim.lsp.inline_completion')
   local found, capability = pcall(require, 'vim.lsp._capability')
   local prototype = loaded and found and vim.tbl_get(capability, 'all', 'inline_completion')
   if type(prototype) ~= 'table' or type(prototype.active) ~= 'table' then
@@ -37,6 +37,9 @@ end
 ---@param client vim.lsp.Client
 ---@param bufnr integer
 function M.enable(client, bufnr)
+  if not pcall(require, 'vim.lsp.inline_completion') then
+    return
+  end
   vim.lsp.inline_completion.enable(true, { client_id = client.id, bufnr = bufnr })
 end
 

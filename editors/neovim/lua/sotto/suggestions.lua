@@ -211,12 +211,14 @@ end
 ---@param client vim.lsp.Client
 ---@param bufnr integer
 function M.attach(client, bufnr)
-  builtin.enable(client, bufnr)
   local problem = builtin.check()
   if problem then
-    local advice = 'ghost text is left to it; map a key to vim.lsp.inline_completion.get()'
-    local message = ('Sotto does not know this Neovim: %s, so %s'):format(problem, advice)
+    local advice = 'Its own ghost text stays; map a key to vim.lsp.inline_completion.get().'
+    local message = ('Sotto does not know this Neovim: %s. %s'):format(problem, advice)
     vim.notify_once(message, vim.log.levels.WARN)
+  end
+  builtin.enable(client, bufnr)
+  if problem then
     return
   end
   silence_builtin(client)

@@ -46,8 +46,8 @@ class Client:
         """Send one of our own notifications."""
         self._server.protocol.notify(method, msgspec.to_builtins(params))
 
-    async def configuration(self, section: str) -> object | None:
-        """The editor's settings under `section`; None if it has none or does not answer."""
+    async def configuration(self, section: str) -> Sequence[object]:
+        """The editor's settings under `section`, one value; empty if it does not answer."""
         params = types.ConfigurationParams(items=[types.ConfigurationItem(section=section)])
         try:
             async with asyncio.timeout(_ANSWER_TIMEOUT_S):
@@ -56,11 +56,11 @@ class Client:
                 )
         except TimeoutError:
             logger.warning("The editor did not answer workspace/configuration.")
-            return None
+            return ()
         except Exception as error:  # noqa: BLE001 - whatever the editor answers, we go on
             logger.warning("workspace/configuration failed: %s", type(error).__name__)
-            return None
-        return answer[0] if answer else None
+            return ()
+        return answer[:1]
 
     async def watch_configuration(self) -> None:
         """Ask to be told when the settings change."""

@@ -17,9 +17,10 @@ def take_initial(session: Session, options: object) -> None:
 
 
 async def pull(session: Session) -> None:
-    """Ask the editor for its settings and take them."""
-    session.pulled_options = await session.client.configuration(SECTION)
-    _apply(session)
+    """Ask the editor for its settings and take them; without an answer the former ones stay."""
+    for options in await session.client.configuration(SECTION):
+        session.pulled_options = options
+        _apply(session)
 
 
 def take_pushed(session: Session, settings: object) -> None:

@@ -76,11 +76,12 @@ async def converse(
     make_engine: MakeEngine,
     model_path: Path | None,
     log_level: LogLevel | None,
-    on_end: Callable[[], None],
+    on_end: Callable[[int], None],
 ) -> int:
     """Serve the editor at the other end of `channel` until it leaves; returns the exit status.
 
-    `on_end` is called once, from any thread, when the end is known, before anything is closed.
+    `on_end` is called with the exit status, once or more and from any thread, when the end is known
+    and before anything is closed.
     """
     loop = asyncio.get_running_loop()
     conversation = Conversation(
@@ -90,12 +91,11 @@ async def converse(
     room = threading.BoundedSemaphore(_MAX_WAITING)
 
     def stop_from_thread() -> None:
-        on_end()
+        status = 0 if conversation.session.is_shut_down() else 1
+        on_end(status)
         # The loop may be closed already, when the process is about to end anyway.
         with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(
-                lambda: conversation.stop(0 if conversation.session.is_shut_down() else 1)
-            )
+            loop.call_soon_threadsafe(conversation.stop, status)
 
     def read() -> None:
         parser = FrameParser()
@@ -124,7 +124,7 @@ async def converse(
     handler = asyncio.create_task(handle(), name="messages")
     handler.add_done_callback(lambda _: conversation.stop(1))
     status = await conversation.stopped
-    on_end()
+    on_end(status)
     handler.cancel()
     await conversation.session.close()
     channel.close()

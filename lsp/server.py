@@ -7,7 +7,6 @@ import logging
 import os
 import sys
 import threading
-from functools import lru_cache
 from pathlib import Path
 
 from lsp import installation, logs
@@ -49,11 +48,9 @@ def serve(
     from inference import Engine
     from lsp.conversation import converse
 
-    @lru_cache(maxsize=1)
-    def exit_soon() -> None:
-        # A model may be loading, which cannot be interrupted; no editor may be left with an
-        # orphan for that.
-        timer = threading.Timer(_GRACE_S, os._exit, args=(1,))
+    def exit_soon(status: int) -> None:
+        # What the runtime does cannot always be interrupted; no orphan may stay for that.
+        timer = threading.Timer(_GRACE_S, os._exit, args=(status,))
         timer.daemon = True
         timer.start()
 

@@ -167,3 +167,16 @@ async def test_settings_of_the_suggestion(inline: Json, reason: str | None) -> N
         client.open(URI, "value = \n")
         assert await client.inline(URI, 0, 8) == ([] if reason else ["pass"])
         assert (await client.records())[-1]["reason"] == reason
+
+
+async def test_without_an_answer_the_former_settings_stay() -> None:
+    async with in_process() as served:
+        client = served.client
+        client.settings = tokens(7)
+        await client.initialize(capabilities=PULLS)
+        await client.wait_ready()
+        client.refuses.add("workspace/configuration")
+        client.notify("workspace/didChangeConfiguration", {"settings": None})
+        await client.until(lambda: len(client.requests) == 2)
+        await client.request("sotto/status")
+        assert await max_tokens(served) == 7

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from inference.models.catalogue import Catalogue, PromptOrder, catalogue, family_named
@@ -60,3 +62,13 @@ def test_recommendations_fit_the_memory_they_name(known: Catalogue) -> None:
         assert model.source.startswith("https://huggingface.co/")
     sizes = [model.file_gb for model in known.recommended]
     assert sizes == sorted(sizes)
+
+
+def test_the_documentation_lists_every_recommendation_and_family(known: Catalogue) -> None:
+    page = Path(__file__).resolve().parents[3].joinpath("docs/models.md").read_text("utf-8")
+    for model in known.recommended:
+        assert f"[{model.name} {model.quantization}]({model.source})" in page
+        assert f"{model.file_gb:g}" in page.replace(".10 GB", ".1 GB")
+        assert model.licence.split(" (")[0] in page
+    for family in known.families:
+        assert family.name in page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from pathlib import Path
@@ -166,9 +167,12 @@ async def test_a_closed_stdout_ends_the_server() -> None:
         await ready(server)
         transport: Any = vars(server.process)["_transport"]  # There is no public way.
         transport.get_pipe_transport(1).close()
-        server.client.notify("$/ignored")
-        server.client.start_request("sotto/status")
-        assert await server.wait() == 1
+        waiting = asyncio.create_task(server.wait())
+        while not waiting.done():
+            # The server finds out when it writes, so it is asked until it does.
+            server.client.start_request("sotto/status")
+            await asyncio.sleep(0.05)
+        assert await waiting == 1
 
 
 async def test_nothing_is_left_behind() -> None:

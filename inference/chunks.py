@@ -19,12 +19,16 @@ class PrefillChunk:
 def next_chunk(n_past: int, n_prompt: int, rows: RowPolicy) -> PrefillChunk:
     """The next tokens to evaluate, `n_past < n_prompt` of which are.
 
-    The last call of a prompt starts early enough to have `rows.minimum` tokens and a multiple of
-    `rows.multiple`. A prompt shorter than the minimum is always evaluated whole.
+    Each call has at least `rows.minimum` tokens and a multiple of `rows.multiple`; where too few
+    are left, the call goes back over evaluated ones. That happens only after reuse, or where the
+    prompt is no multiple. A prompt shorter than the minimum is always evaluated whole.
     """
     remaining = n_prompt - n_past
     if remaining > rows.maximum:
-        return PrefillChunk(n_past, n_past + rows.maximum)
+        count = rows.maximum
+        if remaining - count < rows.minimum < count:
+            count -= rows.minimum
+        return PrefillChunk(n_past, n_past + count)
     count = max(remaining, rows.minimum)
     count += -count % rows.multiple
     if count <= n_prompt:

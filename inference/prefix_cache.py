@@ -136,8 +136,7 @@ class PrefixCache:
         n_common = common_length(slot.tokens, prompt, limit)
         if not self._can_truncate:
             # The state is that after all its tokens, decoded ones included.
-            n_all = len(slot.tokens)
-            return n_all if common_length(slot.tokens, prompt, len(prompt) - 1) == n_all else 0
+            return n_common if n_common == len(slot.tokens) else 0
         return n_common
 
     def _worth(self, slot: Slot, n_tokens: int) -> float:

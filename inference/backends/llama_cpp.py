@@ -195,8 +195,6 @@ class LlamaCppBackend:
         return parameters
 
     def _row_policy(self, *, exact: bool) -> RowPolicy:
-        if self._has_state:
-            return RowPolicy(maximum=self._batch.capacity)
         minimum, multiple = _EXACT_K_QUANT_ROWS if exact else (2, 1)
         return RowPolicy(maximum=self._batch.capacity, minimum=minimum, multiple=multiple)
 

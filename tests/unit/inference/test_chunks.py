@@ -43,7 +43,13 @@ def test_plain_rows_need_no_overlap() -> None:
 
 def test_a_single_row_takes_the_one_before_along() -> None:
     assert calls(99, 100, RowPolicy(64, 2)) == [PrefillChunk(98, 100)]
-    assert calls(0, 65, RowPolicy(64, 2)) == [PrefillChunk(0, 64), PrefillChunk(63, 65)]
+
+
+def test_a_whole_prompt_is_cut_so_that_no_row_is_evaluated_twice() -> None:
+    assert calls(0, 65, RowPolicy(64, 2)) == [PrefillChunk(0, 62), PrefillChunk(62, 65)]
+    for n_prompt in range(2, 300):
+        chunks = calls(0, n_prompt, RowPolicy(64, 2))
+        assert sum(chunk.end - chunk.start for chunk in chunks) == n_prompt
 
 
 def test_a_prompt_of_no_whole_multiple_is_overlapped() -> None:

@@ -123,6 +123,14 @@ def test_without_truncation_only_whole_slots_are_reused() -> None:
     assert cache.acquire([*tokens(0, 100), 5, 6]) == Lease(first.slot, 100)
 
 
+def test_without_truncation_decoded_tokens_spoil_a_slot_for_exact_requests() -> None:
+    prompt = [*tokens(0, 100), 1000, 5, 6]
+    for exact, n_reused in ((True, 0), (False, 101)):
+        cache = PrefixCache(1, can_truncate=False)
+        fill(cache, tokens(0, 100), n_decoded=1)
+        assert cache.acquire(prompt, exact=exact) == Lease(0, n_reused)
+
+
 def test_a_disabled_cache_reuses_nothing() -> None:
     cache = PrefixCache(2, is_enabled=False)
     for _ in range(3):

@@ -16,7 +16,8 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass
 
 from lsp.context.brackets import closer_of
-from lsp.context.languages import Language, language_of
+from lsp.context.language import Language
+from lsp.context.languages import language_of
 from lsp.context.lexer import Lexer, TokenKind
 from lsp.document import Snapshot
 

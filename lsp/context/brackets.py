@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from lsp.context.languages import Language, Quote
+from lsp.context.language import Language, Quote
 from lsp.context.lexer import Lexer, TokenKind, Zone
 from lsp.context.surroundings import Surroundings, columns, indent_of, lines_of
 

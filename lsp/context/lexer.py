@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 
-from lsp.context.languages import Language, Quote
+from lsp.context.language import Language, Quote
 
 LOOKAHEAD_CHARS = 3
 """`<!--` and `--[[` are the longest tokens: their first character needs three more."""

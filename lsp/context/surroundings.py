@@ -12,7 +12,8 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from lsp.context.languages import Language, Quote, language_of
+from lsp.context.language import Language, Quote
+from lsp.context.languages import language_of
 from lsp.context.lexer import Lexer, Zone
 from lsp.document import Snapshot
 

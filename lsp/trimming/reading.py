@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from lsp.context.brackets import Opener, closer_of
-from lsp.context.languages import BlockStyle
+from lsp.context.language import BlockStyle
 from lsp.context.lexer import LOOKAHEAD_CHARS, Lexer, Token, TokenKind, Zone
 from lsp.context.surroundings import columns, indent_of, to_newlines
 from lsp.context.syntax import BlockState

@@ -8,7 +8,7 @@ to the cursor instead of the line, or use tabs in a file of spaces.
 from __future__ import annotations
 
 from lsp.context.brackets import Enclosure
-from lsp.context.languages import BlockStyle
+from lsp.context.language import BlockStyle
 from lsp.context.surroundings import Surroundings, columns, indent_of
 
 # These may stand at the indentation of the line that opened their block.

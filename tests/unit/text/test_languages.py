@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lsp.context.languages import PLAIN, BlockStyle, language_of, parser_of
+from lsp.context.language import BlockStyle
+from lsp.context.languages import PLAIN, language_of, parser_of
 
 SAMPLES = {
     "python": "def f(a):\n    return a\n",

@@ -26,6 +26,7 @@ from inference.hardware import HardwareReport, RuntimeInfo, hardware_report
 # Model files and this machine.
 from inference.models.builtin_model import builtin_model_path
 from inference.models.catalogue import PromptOrder
+from inference.models.memory import estimate_memory
 from inference.models.summary import ModelSummary, inspect_model
 from inference.types import (
     Chunk,
@@ -77,6 +78,7 @@ __all__ = [
     "UnsupportedModelError",
     "Usage",
     "builtin_model_path",
+    "estimate_memory",
     "hardware_report",
     "inspect_model",
 ]

@@ -23,6 +23,7 @@ from inference import (
     InferenceError,
     ModelError,
     SamplingParams,
+    estimate_memory,
     hardware_report,
     inspect_model,
 )
@@ -37,6 +38,7 @@ _MARKS: dict[State, tuple[str, str]] = {
     "failed": ("FAIL", "red"),
 }
 _GIB = 1024**3
+_USUAL_N_CTX = 8192
 _TRIAL = FimPrompt(
     prefix="def add(a, b):\n    return a + b\n\n\ndef subtract(a, b):\n    return a",
     suffix="\n\n\ndef multiply(a, b):\n    return a * b\n",
@@ -169,28 +171,28 @@ def _model(hardware: HardwareReport, model_path: Path | None) -> Iterator[Check]
         yield Check(
             part="model",
             state="note",
-            text="It has no fill-in-the-middle tokens, so it cannot give inline suggestions.",
-            remedy="choose a code model such as Qwen2.5-Coder for these",
+            text="It was not trained to fill in the middle: it sees the text before the cursor "
+            "only.",
+            remedy="choose a code model such as Qwen2.5-Coder for better suggestions",
         )
-    if hardware.available_memory_bytes < summary.size_bytes:
+    needed = estimate_memory(summary, min(_USUAL_N_CTX, summary.n_ctx_train))
+    if hardware.available_memory_bytes < needed:
         yield Check(
             part="memory",
             state="note",
-            text=f"The model file is larger than the free memory "
-            f"({_size(hardware.available_memory_bytes)}).",
+            text=f"The model needs about {_size(needed)}, and "
+            f"{_size(hardware.available_memory_bytes)} are free.",
             remedy="close other programs, or choose a smaller model or quantization",
         )
-    yield asyncio.run(_trial(model_path, supports_fim=summary.fim is not None))
+    yield asyncio.run(_trial(model_path))
 
 
-async def _trial(model_path: Path | None, *, supports_fim: bool) -> Check:
+async def _trial(model_path: Path | None) -> Check:
     """Load the model and complete one line, as the server would."""
     started = perf_counter()
     try:
         async with Engine(EngineConfig(model_path=model_path)) as engine:
             load_ms = 1000 * (perf_counter() - started)
-            if not supports_fim:
-                return Check(part="engine", state="ok", text=f"loaded in {load_ms:.0f} ms")
             request = GenerationRequest(prompt=_TRIAL, sampling=SamplingParams(max_tokens=8))
             result = await engine.submit(request).result()
     except InferenceError as error:

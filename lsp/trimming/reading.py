@@ -89,10 +89,11 @@ class Reading:
         self._n_outside = sum(opener.line < row for opener in enclosure.openers)
         self._lines: list[str] = []
         self._line = ""
+        # What is known of the current line already, so that it is found out once.
         self._n_loop_free = 0
+        self._goes_on = False
         self._pending_return = False
         self._follows_newline = False
-        self._ends_with_line = False
         self.has_input = False
         self.cut: Cut | None = None
 
@@ -158,12 +159,12 @@ class Reading:
         if cut is not None:
             return cut
         line = self._shown() or ""
-        self._ends_with_line = self._is_end_word(line)
+        ends_block = self._is_end_word(line)
         self._read(line + "\n", len(line) + 1, self._state)
         self._lines.append(line.rstrip())
-        self._line, self._n_loop_free = "", 0
+        self._line, self._n_loop_free, self._goes_on = "", 0, False
         n_lines = len(self._lines)
-        if self._ends_with_line or len(self._state.outer) < self._n_outside:
+        if ends_block or len(self._state.outer) < self._n_outside:
             return Cut(n_lines, None, TrimReason.BLOCK_ENDED)
         n_counted = n_lines - (not self._lines[0].strip() and self._place.multiline)
         if n_counted >= self._place.max_lines:
@@ -180,11 +181,11 @@ class Reading:
         what follows.
         """
         n_lines = len(self._lines)
+        is_code = self._state.lexer.zone is Zone.CODE
         head = _HEAD.match(self._line)
         if head is None:
-            if is_whole and n_lines and not self._lines[-1] and (n_lines > 1):
-                return Cut(n_lines - 1, None, TrimReason.PARAGRAPH_ENDED)
-            return None
+            is_second_blank = is_whole and is_code and n_lines > 1 and not self._lines[-1]
+            return Cut(n_lines - 1, None, TrimReason.PARAGRAPH_ENDED) if is_second_blank else None
         n_unstable = 0 if is_whole else LOOKAHEAD_CHARS
         # Only a later line needs all of its first word, to be told from `else` and `end`.
         n_needed = head.end() if n_lines else len(indent_of(self._line)) + 1
@@ -193,10 +194,11 @@ class Reading:
         line = self._shown()
         if line is None:
             return Cut(0, None, TrimReason.BLOCK_ENDED)
-        if n_lines and self._state.lexer.zone is Zone.CODE:
+        if n_lines and is_code and not self._goes_on:
             reason = self._ended_before(line, head.group().strip())
             if reason is not None:
                 return Cut(n_lines, None, reason)
+            self._goes_on = True
         n_stable = len(line) - n_unstable
         stop = self._read(line, n_stable, self._state.copy())
         looped = loop_end(line[:n_stable], self._n_loop_free)

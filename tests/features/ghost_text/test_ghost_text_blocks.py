@@ -46,6 +46,11 @@ def test_docstring_goes_on_whatever_the_indentation() -> None:
     check("python", document, says, '"""A.\n\nB.\n    """\n    return 1')
 
 
+def test_blank_lines_in_a_string_end_nothing() -> None:
+    document = "def f():\n    ‸\n"
+    check("python", document, 'x = """a\n\n\nb"""\n\n\ny = 1', 'x = """a\n\n\nb"""')
+
+
 def test_paragraph_at_the_top_level() -> None:
     says = "import os\nimport sys\n\nx = 1"
     check("python", "‸", says, "import os\nimport sys", TrimReason.PARAGRAPH_ENDED)

@@ -56,16 +56,29 @@ def documents(n: int, *, salt: str) -> Iterator[Document]:
                 return
 
 
-async def cold_completion(editor: Editor, document: Document) -> tuple[float, RequestRecord]:
-    """Milliseconds on the wire, and the server's record."""
+class Answered(msgspec.Struct, frozen=True, kw_only=True):
+    """A completion as the editor saw it."""
+
+    ms: float
+    """From the request to the answer, on the wire."""
+    cpu_ms: float
+    """Processor time the server took meanwhile, as coarse as the system counts it."""
+    record: RequestRecord
+
+
+async def cold_completion(editor: Editor, document: Document) -> Answered:
+    """Open a document and ask at its place. Raises EditorError."""
     buffer = editor.open(document.uri, "python", document.text)
     editor.press(Move(document.offset, 0))
     editor.press(Delete(document.offset, document.line_end - document.offset, 0))
     assert buffer.cursor == document.offset
     # The document is in the server before the clock starts, as it is when a person types.
     await editor.ask(STATUS)
+    cpu = editor.cpu_seconds()
     answer = editor.complete()
     await asyncio.wait_for(answer.done.wait(), 60)
     if answer.ms is None or answer.error is not None:
         raise EditorError(f"a completion failed: {answer.error}")
-    return answer.ms, (await editor.recent_requests())[-1]
+    cpu = editor.cpu_seconds() - cpu
+    record = (await editor.recent_requests())[-1]
+    return Answered(ms=answer.ms, cpu_ms=1e3 * cpu, record=record)

@@ -1,7 +1,7 @@
 """Keystroke to suggestion: Sotto over stdio against llama-server as llama.vim drives it.
 
     python -m bench.latency [--trace FILE] [--keys N] [--speed 1|4|lockstep] [--model FILE]
-                            [--llama-server PATH] [--rounds N]
+                            [--threads N] [--llama-server PATH] [--rounds N]
 
 One pseudo-editor types the same trace into both, in turn A B B A with a fresh process each, the
 same model file and the same threads. Reported for each:
@@ -90,13 +90,14 @@ class Bench:
         self._speed: float | None = options.speed
         self._cancels: bool = options.cancels
         self._sessions = sessions
+        self._options = {"model": {"threads": options.threads}} if options.threads else {}
         self.peer_arguments = (*llama_vim.SERVER_ARGUMENTS, *options.peer_argument)
         self.model: StatusModel
         self.n_threads = 0
 
     async def sotto(self) -> Run:
         arguments = [] if self._model is None else ["--model", str(self._model)]
-        async with Editor(sotto_command(*arguments)) as editor:
+        async with Editor(sotto_command(*arguments), options=self._options) as editor:
             status = await editor.ready(self._model)
             assert status.model is not None
             self.model, self.n_threads = status.model, status.threads
@@ -267,6 +268,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--speed", type=_speed, default=1.0, help="divides the pauses, or: lockstep; default: 1"
     )
     parser.add_argument("--model", type=Path, help="a GGUF file; default: the built-in model")
+    parser.add_argument("--threads", type=int, help="of both; default: what Sotto chooses")
     parser.add_argument("--llama-server", type=Path, default=None, help="default: as built here")
     parser.add_argument("--no-peer", action="store_true", help="measure Sotto alone")
     parser.add_argument("--peer-argument", action="append", default=[], metavar="ARG")

@@ -1,14 +1,14 @@
 """What the server adds to the runtime, and how it keeps its event loop and its start free.
 
-    python -m bench.overhead [--model FILE] [--completions N] [--starts N]
+    python -m bench.overhead [--model FILE] [--threads N] [--completions N] [--starts N]
 
 Three measurements:
 
 1. A cold completion through the server, from the editor's request to its answer, against the same
-   prompt tokens and as many decoded ones through llama.cpp's own functions in a child process
-   (`bench.direct`), in turn A B B A. Each document is another piece of Python's standard library,
-   so nothing can be reused. Reported as the ratio of the medians, and of the medians of what the
-   engine alone took. The medians of prefill and of a decoded token are compared too.
+   prompt tokens and as many decoded ones through llama.cpp's own functions in child processes
+   (`bench.direct`): one with llama.cpp's default settings, one with the engine's; in turn A B C,
+   C B A. Each document is another piece of Python's standard library, so nothing can be reused.
+   Reported as the ratio of the medians on the wire and of the processor time.
 2. The event loop's lateness inside the real server while it answers such requests back to back
    (`bench.loop_probe`), and the round trip of `sotto/status` sent every 5 ms meanwhile.
 3. The time from the start of the process to the answer to `initialize`, in fresh processes.
@@ -24,36 +24,55 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from bench.cold import cold_completion, documents
+from bench.cold import Answered, cold_completion, documents
 from bench.direct import Job, Timing
+from bench.direct_process import DirectProcess
 from bench.editor import Editor, EditorError, require_sotto, sotto_command
-from bench.machine import PROJECT, Provenance, provenance
+from bench.machine import Provenance, provenance
 from bench.prompt_ids import PromptIds
 from bench.responsiveness import Responsiveness, responsiveness, starts
 from bench.results import save
 from bench.summary import Summary, figure, median, ratio, summarise, table
 from lsp.protocol import StatusModel
-from lsp.records import RequestRecord
 
 MAX_DECODED = 128
 MAX_REUSED = 16
 """A prompt's first tokens are the same in all documents; more than these is not cold."""
 
 
+class Cost(msgspec.Struct, frozen=True, kw_only=True):
+    """Of one cold completion, one way."""
+
+    ms: float
+    prefill_ms: float
+    cpu_ms: float
+    """Processor time. The server's is as coarse as the system counts: only sums say something."""
+
+
 class Completion(msgspec.Struct, frozen=True, kw_only=True):
-    """One cold completion both ways."""
+    """One cold completion three ways."""
 
     n_prompt_tokens: int
     n_decoded_tokens: int
-    server_ms: float
     record_ms: float
     """By the server's own record: from the request's arrival to its answer."""
-    direct_ms: float
-    direct_prefill_ms: float
-    server_prefill_ms: float
+    server: Cost
+    defaults: Cost
+    """Directly, in a context as llama.cpp makes it by default."""
+    engine: Cost
+    """Directly, in a context set up as the engine sets up its own."""
+
+
+class Ratios(msgspec.Struct, frozen=True, kw_only=True):
+    """The server's time over a yardstick's."""
+
+    of_medians: float | None
+    of_cpu: float | None
+    """Of the sums of processor time; the figure that other work on the machine moves least."""
 
 
 class OverheadResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,74 +82,39 @@ class OverheadResult(msgspec.Struct, frozen=True, kw_only=True):
     completions: list[Completion]
     n_left_out: int
     """Completions that reused something or decoded nothing."""
-    ratio_of_medians: float | None
-    record_ratio_of_medians: float | None
-    median_of_ratios: float | None
+    to_defaults: Ratios
+    to_engine: Ratios
     responsiveness: Responsiveness
     initialize_ms: Summary
     ready_ms: Summary
 
 
-class DirectProcess:
-    """`bench.direct` as a child. Use `async with`."""
-
-    def __init__(self, model: StatusModel, n_threads: int) -> None:
-        self._command = [sys.executable, "-m", "bench.direct", model.path, str(n_threads)]
-        self._command.append(str(model.n_ctx))
-        self._process: asyncio.subprocess.Process
-
-    async def __aenter__(self) -> DirectProcess:
-        self._process = await asyncio.create_subprocess_exec(
-            *self._command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            cwd=PROJECT,
-            limit=1 << 24,
-        )
-        await self._line()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._process.returncode is None:
-            assert self._process.stdin is not None
-            self._process.stdin.close()
-            try:
-                await asyncio.wait_for(self._process.wait(), 5)
-            except TimeoutError:
-                self._process.kill()
-                await self._process.wait()
-
-    async def run(self, job: Job) -> Timing:
-        assert self._process.stdin is not None
-        self._process.stdin.write(msgspec.json.encode(job) + b"\n")
-        return msgspec.json.decode(await self._line(), type=Timing)
-
-    async def _line(self) -> bytes:
-        assert self._process.stdout is not None
-        line = await self._process.stdout.readline()
-        if not line:
-            raise EditorError("llama.cpp could not be run directly; its message is above.")
-        return line
-
-
-async def completions(model: Path | None, n: int) -> tuple[list[Completion], int, StatusModel, int]:
+async def completions(
+    model: Path | None, n: int, options: dict[str, Any]
+) -> tuple[list[Completion], int, StatusModel, int]:
     """Measurement 1: the completions, how many were left out, the model, its threads."""
     arguments = [] if model is None else ["--model", str(model)]
     done: list[Completion] = []
     n_left_out = 0
-    async with Editor(sotto_command(*arguments)) as editor:
+    async with Editor(sotto_command(*arguments), options=options) as editor:
         status = await editor.ready(model)
         assert status.model is not None
         ids = PromptIds(status.model)
-        async with DirectProcess(status.model, status.threads) as direct:
+        async with (
+            DirectProcess(status.model, status.threads, "defaults") as defaults,
+            DirectProcess(status.model, status.threads, "engine") as engine,
+        ):
             for index, document in enumerate(documents(n, salt=f"{time.time_ns():x}")):
                 tokens = ids.of(document.uri, document.asked_text, document.offset)
                 job = Job(tokens, MAX_DECODED)
-                # A B B A: in every second pair the yardstick goes first.
-                direct_first = index % 4 in {1, 2}
-                timing = await direct.run(job) if direct_first else None
-                server_ms, record = await cold_completion(editor, document)
-                timing = timing or await direct.run(job)
+                # A B C, C B A, so that a machine that slows down or heats up favours nobody.
+                if index % 2:
+                    timings = await engine.run(job), await defaults.run(job)
+                    answered = await cold_completion(editor, document)
+                else:
+                    answered = await cold_completion(editor, document)
+                    timings = (await defaults.run(job), await engine.run(job))[::-1]
+                record = answered.record
                 if record.n_reused_tokens > MAX_REUSED or not record.n_decoded_tokens:
                     n_left_out += 1
                     continue
@@ -139,39 +123,61 @@ async def completions(model: Path | None, n: int) -> tuple[list[Completion], int
                         f"the server's prompt had {record.n_prompt_tokens} tokens where "
                         f"{len(tokens)} were expected: bench/prompt_ids.py is out of date."
                     )
-                done.append(_completion(server_ms, record, timing))
+                done.append(_completion(answered, *timings))
         ids.close()
         return done, n_left_out, status.model, status.threads
 
 
-def _completion(server_ms: float, record: RequestRecord, timing: Timing) -> Completion:
+def _completion(answered: Answered, engine: Timing, defaults: Timing) -> Completion:
+    record = answered.record
+
+    def direct(timing: Timing) -> Cost:
+        last = record.n_decoded_tokens - 1
+        return Cost(
+            ms=round(timing.token_ms[last], 3),
+            prefill_ms=round(timing.prefill_ms, 3),
+            cpu_ms=round(timing.cpu_ms[last], 3),
+        )
+
     return Completion(
         n_prompt_tokens=record.n_prompt_tokens,
         n_decoded_tokens=record.n_decoded_tokens,
-        server_ms=round(server_ms, 3),
         record_ms=round(record.total_ms, 3),
-        direct_ms=round(timing.token_ms[record.n_decoded_tokens - 1], 3),
-        direct_prefill_ms=round(timing.prefill_ms, 3),
-        server_prefill_ms=round(record.prefill_ms, 3),
+        server=Cost(
+            ms=round(answered.ms, 3),
+            prefill_ms=round(record.prefill_ms, 3),
+            cpu_ms=round(answered.cpu_ms, 3),
+        ),
+        defaults=direct(defaults),
+        engine=direct(engine),
+    )
+
+
+def _ratios(server: list[Cost], yardstick: list[Cost]) -> Ratios:
+    return Ratios(
+        of_medians=ratio(median(c.ms for c in server), median(c.ms for c in yardstick)),
+        of_cpu=ratio(sum(c.cpu_ms for c in server), sum(c.cpu_ms for c in yardstick)),
     )
 
 
 async def measure(options: argparse.Namespace) -> OverheadResult:
     """All three. Raises EditorError."""
     described = provenance()
-    done, n_left_out, model, n_threads = await completions(options.model, options.completions)
-    responsive = await responsiveness(options.model, options.completions)
+    server_options = {"model": {"threads": options.threads}} if options.threads else {}
+    done, n_left_out, model, n_threads = await completions(
+        options.model, options.completions, server_options
+    )
+    responsive = await responsiveness(options.model, options.completions, server_options)
     initialize, ready = await starts(options.model, options.starts)
-    direct = median(c.direct_ms for c in done)
+    server = [c.server for c in done]
     return OverheadResult(
         provenance=described,
         model=msgspec.structs.replace(model, path=Path(model.path).name),
         n_threads=n_threads,
         completions=done,
         n_left_out=n_left_out,
-        ratio_of_medians=ratio(median(c.server_ms for c in done), direct),
-        record_ratio_of_medians=ratio(median(c.record_ms for c in done), direct),
-        median_of_ratios=median(c.server_ms / c.direct_ms for c in done),
+        to_defaults=_ratios(server, [c.defaults for c in done]),
+        to_engine=_ratios(server, [c.engine for c in done]),
         responsiveness=responsive,
         initialize_ms=initialize,
         ready_ms=ready,
@@ -186,16 +192,27 @@ def report(result: OverheadResult) -> str:
         summary = summarise(values)
         return [label, *(figure(v, 2) for v in (summary.p50, summary.p95, summary.max))]
 
+    def rows(label: str, costs: list[Cost]) -> list[list[str]]:
+        return [
+            row(label, [c.ms for c in costs]),
+            row("    prefill", [c.prefill_ms for c in costs]),
+        ]
+
     cold = [
         ["a cold completion, ms", "p50", "p95", "max"],
-        row("through the server, on the wire", [c.server_ms for c in done]),
-        row("  by the server's own record", [c.record_ms for c in done]),
-        row("    prefill", [c.server_prefill_ms for c in done]),
-        row("llama.cpp directly", [c.direct_ms for c in done]),
-        row("    prefill", [c.direct_prefill_ms for c in done]),
+        *rows("through the server, on the wire", [c.server for c in done]),
+        row("    by its own record", [c.record_ms for c in done]),
+        *rows("llama.cpp directly, its defaults", [c.defaults for c in done]),
+        *rows("llama.cpp directly, engine's settings", [c.engine for c in done]),
         row("(prompt tokens)", [float(c.n_prompt_tokens) for c in done]),
         row("(decoded tokens)", [float(c.n_decoded_tokens) for c in done]),
     ]
+    ratios = [["the server's time over that of", "medians", "processor time"]]
+    for label, r in (
+        ("llama.cpp's defaults", result.to_defaults),
+        ("the engine's settings", result.to_engine),
+    ):
+        ratios.append([label, figure(r.of_medians, 3), figure(r.of_cpu, 3)])
 
     def summary(label: str, s: Summary) -> list[str]:
         return [label, *(figure(value, 2) for value in (s.p50, s.p99, s.max)), str(s.n)]
@@ -209,12 +226,8 @@ def report(result: OverheadResult) -> str:
         summary("start to initialize answered", result.initialize_ms),
         summary("start to model ready", result.ready_ms),
     ]
-    return (
-        f"{table(cold)}\n{len(done)} completions, {result.n_left_out} left out\n"
-        f"ratio of medians {figure(result.ratio_of_medians, 3)}, "
-        f"by the record {figure(result.record_ratio_of_medians, 3)}; "
-        f"median of ratios {figure(result.median_of_ratios, 3)}\n\n{table(rest)}"
-    )
+    count = f"{len(done)} completions, {result.n_left_out} left out"
+    return "\n\n".join([table(cold), count, table(ratios), table(rest)])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -224,6 +237,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--model", type=Path, help="a GGUF file; default: the built-in model")
+    parser.add_argument("--threads", type=int, help="of both; default: what Sotto chooses")
     parser.add_argument("--completions", type=int, default=60)
     parser.add_argument("--starts", type=int, default=7)
     parser.add_argument("--out", type=Path, help="default: a new file in bench/results/")

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -32,14 +33,14 @@ class Responsiveness(msgspec.Struct, frozen=True, kw_only=True):
     status_answering: Summary
 
 
-async def responsiveness(model: Path | None, n: int) -> Responsiveness:
+async def responsiveness(model: Path | None, n: int, options: dict[str, Any]) -> Responsiveness:
     """Type into the probed server; `n` completions in each busy part. Raises EditorError."""
     arguments = ["serve"] if model is None else ["serve", "--model", str(model)]
     command = [sys.executable, "-P", "-m", "bench.loop_probe", *arguments]
     with tempfile.TemporaryDirectory(prefix="sotto-bench-") as folder:
         notes = Path(folder) / "lateness.json"
         environment = {FILE_VARIABLE: str(notes), "PYTHONPATH": str(PROJECT)}
-        async with Editor(command, environment=environment) as editor:
+        async with Editor(command, environment=environment, options=options) as editor:
             await editor.ready(model)
             # The loop is watched without other traffic first; the pings come on top of it.
             marks = [time.monotonic()]

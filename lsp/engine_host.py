@@ -6,12 +6,16 @@ import asyncio
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 
 from inference import Engine, EngineConfig, EngineState, EngineStatus, InferenceError, ModelInfo
 from lsp.client import Client, Progress
 from lsp.settings import ModelSettings
 
 logger = logging.getLogger(__name__)
+
+_MAX_RECOVERIES = 3
+_FAILURE_WINDOW_S = 600.0
 
 MakeEngine = Callable[[EngineConfig], Engine]
 
@@ -40,6 +44,8 @@ class EngineHost:
         self._progress: Progress | None = None
         self._is_loaded = False
         """Whether `_engine` became ready, so that it can only fail while it works."""
+        self._failures: list[float] = []
+        """When the engine failed at work, lately."""
         self._is_closed = False
         self.message: str | None = None
         """For a person: why no model runs, or another than the configured one."""
@@ -135,8 +141,19 @@ class EngineHost:
             self._progress.report(status.load_progress)
         if status.state is EngineState.FAILED and self._is_loaded:
             # A failure while loading is reported by `_load`.
-            self._report(status.error or "The engine failed.")
+            self._recover(status.error or "The engine failed.")
         self._on_change()
+
+    def _recover(self, error: str) -> None:
+        """Load the model again after it failed at work, unless that happens again and again."""
+        now = monotonic()
+        self._failures = [at for at in self._failures if now - at < _FAILURE_WINDOW_S] + [now]
+        if len(self._failures) > _MAX_RECOVERIES or self._wanted is None:
+            self._report(error)
+            return
+        self._report(f"{error} Sotto loads it again now.")
+        self._served = None
+        self.want(self._wanted)
 
     def _report(self, message: str) -> None:
         self.message = message

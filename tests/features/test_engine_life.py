@@ -161,18 +161,37 @@ async def test_a_request_that_runs_when_the_model_is_replaced_is_answered() -> N
         assert (await future)["items"] == []
 
 
-async def test_an_engine_that_fails_at_work_is_reported() -> None:
+async def test_an_engine_that_fails_at_work_is_loaded_again() -> None:
     async with in_process(EngineMaker(answer=None)) as served:
-        client = served.client
+        client, maker = served.client, served.maker
         await client.initialize()
         await client.wait_ready()
         client.open(URI, "value = \n")
         _, future = client.start_inline(URI, 0, 8)
-        await served.maker.submitted(1)
-        served.maker.engine.fail("The runtime failed. Restart the server.")
+        await maker.submitted(1)
+        maker.engine.fail("The runtime failed.")
         assert (await future)["items"] == []
-        assert messages(client) == ["Sotto: The runtime failed. Restart the server."]
+        assert messages(client) == ["Sotto: The runtime failed. Sotto loads it again now."]
+        await client.until(lambda: len(maker.engines) == 2 and states(client)[-1] == "ready")
+        assert maker.engines[0].is_closed
+        status = await client.request("sotto/status")
+        assert (status["state"], status["message"]) == ("ready", None)
+
+
+async def test_an_engine_that_fails_again_and_again_is_given_up() -> None:
+    async with in_process() as served:
+        client, maker = served.client, served.maker
+        await client.initialize()
+        for n_engines in (1, 2, 3, 4):
+            await client.until(
+                lambda n=n_engines: len(maker.engines) == n and states(client)[-1:] == ["ready"]
+            )
+            maker.engine.fail(f"Failure {n_engines}.")
+            await client.request("sotto/status")
+        assert messages(client)[-1] == "Sotto: Failure 4."
+        assert len(maker.engines) == 4
         assert (await client.request("sotto/status"))["state"] == "failed"
+        client.open(URI, "value = \n")
         assert await client.inline(URI, 0, 8) == []
         assert (await client.records())[-1]["reason"] == "model-failed"
 

@@ -17,6 +17,7 @@ import importlib
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -37,8 +38,9 @@ _LEVELS = {1: logging.DEBUG, 2: logging.DEBUG, 3: logging.WARNING, 4: logging.ER
 _CONTINUATION = 5
 
 
-class _LogSink:
-    """Joins llama.cpp's fragments to lines and hands them to `logging`."""
+class _LogSink(threading.local):
+    """Joins llama.cpp's fragments to lines and hands them to `logging`; for each thread apart, as
+    several engines may run."""
 
     def __init__(self) -> None:
         self.last_error = ""

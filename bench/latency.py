@@ -215,6 +215,11 @@ def report(result: LatencyResult) -> str:
         for pool in pools
     ]
     row("prompt tokens per request", [figure(value, 0) for value in prompts])
+    evaluated = [
+        summarise(n for run in pool for n in run.cost["n_evaluated_each"]) for pool in pools
+    ]
+    row("tokens evaluated per request, p50", [figure(s.p50, 0) for s in evaluated])
+    row("                              p95", [figure(s.p95, 0) for s in evaluated])
     row("tokens evaluated per key", per_key("n_evaluated_tokens"))
     row("tokens decoded per key", per_key("n_decoded_tokens"))
     row(

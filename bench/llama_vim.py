@@ -302,6 +302,7 @@ class PeerCost(msgspec.Struct, frozen=True, kw_only=True):
     n_evaluated_tokens: int
     n_decoded_tokens: int
     n_never_shown_tokens: int
+    n_evaluated_each: list[int]
 
 
 def cost(responses: list[Response]) -> PeerCost:
@@ -311,4 +312,5 @@ def cost(responses: list[Response]) -> PeerCost:
         n_evaluated_tokens=sum(r.n_evaluated for r in responses),
         n_decoded_tokens=sum(r.n_decoded for r in responses),
         n_never_shown_tokens=sum(r.n_decoded for r in responses if not r.shown),
+        n_evaluated_each=[r.n_evaluated for r in responses],
     )

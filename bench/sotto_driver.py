@@ -97,6 +97,7 @@ class SottoDriver:
             n_evaluated_tokens=sum(r.n_evaluated_tokens for r in records),
             n_decoded_tokens=sum(r.n_decoded_tokens for r in records),
             n_never_shown_tokens=sum(r.n_decoded_tokens for r in never),
+            n_evaluated_each=[r.n_evaluated_tokens for r in records if r.n_prompt_tokens],
             outcomes=dict(Counter(r.outcome for r in records).most_common()),
             sources=dict(Counter(r.source or "none" for r in records).most_common()),
             reasons=dict(Counter(r.reason or "late" for r in never).most_common()),
@@ -112,6 +113,8 @@ class SottoCost(msgspec.Struct, frozen=True, kw_only=True):
     n_evaluated_tokens: int
     n_decoded_tokens: int
     n_never_shown_tokens: int
+    n_evaluated_each: list[int]
+    """By requests that reached the model and had not been taken back before."""
     outcomes: dict[str, int]
     sources: dict[str, int]
     reasons: dict[str, int]

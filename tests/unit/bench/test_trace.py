@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.latency import SHIPPED_TRACE
 from bench.trace import (
     Delete,
     Insert,
@@ -92,3 +93,10 @@ def test_the_same_seed_types_the_same() -> None:
         return list(Typist(seed, typo_share=0.3).rewrite("", "for x in y:\n", typed_lines=3))
 
     assert typed(1) == typed(1) != typed(2)
+
+
+def test_the_shipped_trace_can_be_replayed() -> None:
+    sessions = read_trace(SHIPPED_TRACE)
+    assert len(sessions) >= 5
+    assert {session.file.language for session in sessions} >= {"python", "lua"}
+    assert SHIPPED_TRACE.stat().st_size < 300_000

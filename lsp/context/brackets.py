@@ -93,12 +93,12 @@ def _openers(lexer: Lexer, text: str) -> list[Opener]:
     """The brackets left open at the end of `text`, outermost first."""
     stack: list[Opener] = []
     for number, line in enumerate(lines_of(text)):
-        indent = columns(indent_of(line))
-        if lexer.zone is Zone.CODE and _begins_statement(line, lexer.language):
-            _drop_stale(stack, indent)
+        may_be_stale = bool(stack) and stack[-1].bracket in "([" and lexer.zone is Zone.CODE
+        if may_be_stale and _begins_statement(line, lexer.language):
+            _drop_stale(stack, columns(indent_of(line)))
         for token in lexer.read(line):
             if token.kind is TokenKind.OPEN:
-                stack.append(Opener(token.text, indent, number))
+                stack.append(Opener(token.text, columns(indent_of(line)), number))
             elif token.kind is TokenKind.CLOSE:
                 _close(stack, lexer.language, token.text)
     return stack

@@ -53,7 +53,6 @@ def _code_pattern(language: Language) -> re.Pattern[str]:
     quotes = [rf"\b{re.escape(s)}" if s[0].isalpha() else re.escape(s) for s in strings]
     lines = [_line_comment(language, text) for text in language.line_comments]
     groups = {
-        "newline": ["\n"],
         "block": comments,
         "line": lines,
         "quote": quotes,
@@ -62,8 +61,9 @@ def _code_pattern(language: Language) -> re.Pattern[str]:
         "regex": [r"(?<=[(,=:\[!&|?{};])\s?/(?![/*\s])"] if language.regex_literals else [],
         "bracket": [f"[{re.escape(language.brackets)}]"] if language.brackets else [],
     }
-    parts = (f"(?P<{name}>{'|'.join(items)})" for name, items in groups.items() if items)
-    return re.compile("|".join(parts))
+    parts = [f"(?P<{name}>{'|'.join(items)})" for name, items in groups.items() if items]
+    # Prose has nothing that matters: a pattern that never matches.
+    return re.compile("|".join(parts) or "(?!)")
 
 
 def _line_comment(language: Language, text: str) -> str:
@@ -150,13 +150,11 @@ class Lexer:
             case "regex":
                 self.quote = _REGEX
                 yield Token(TokenKind.QUOTE_OPEN, match.end() - 1 - n_tail, "/")
-            case "bracket":
+            case _:
                 opens = self.language.brackets.index(text) % 2 == 0
                 yield Token(
                     TokenKind.OPEN if opens else TokenKind.CLOSE, match.start() - n_tail, text
                 )
-            case _:
-                pass
 
     def _string(self, match: re.Match[str], quote: Quote, n_tail: int) -> Iterator[Token]:
         if match.lastgroup == "close":

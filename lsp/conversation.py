@@ -87,31 +87,30 @@ async def converse(
     conversation = Conversation(
         channel.write, make_engine=make_engine, model_path=model_path, log_level=log_level
     )
-    inbox: asyncio.Queue[Message | Malformed] = asyncio.Queue()
+    inbox: asyncio.Queue[Message | Malformed | None] = asyncio.Queue()
     room = threading.BoundedSemaphore(_MAX_WAITING)
 
-    def stop_from_thread() -> None:
-        status = 0 if conversation.session.is_shut_down() else 1
-        on_end(status)
+    def hand_over(item: Message | Malformed | None) -> None:
         # The loop may be closed already, when the process is about to end anyway.
         with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(conversation.stop, status)
+            loop.call_soon_threadsafe(inbox.put_nowait, item)
+
+    def on_left() -> None:
+        logger.info("The editor closed its end.")
+        on_end(1)
+        hand_over(None)
 
     def read() -> None:
         parser = FrameParser()
         while data := channel.read():
             for item in parser.feed(data):
                 room.acquire()
-                try:
-                    loop.call_soon_threadsafe(inbox.put_nowait, item)
-                except RuntimeError:
-                    return
-        logger.info("The editor closed its end.")
-        stop_from_thread()
+                hand_over(item)
+        on_left()
 
     async def handle() -> None:
-        while True:
-            item = await inbox.get()
+        # What the editor sent before it left is handled first: it may be an orderly end.
+        while (item := await inbox.get()) is not None:
             room.release()
             try:
                 await conversation.receive(item)
@@ -119,10 +118,12 @@ async def converse(
                 # Handlers catch their own errors; this is for ours. The next message may be fine.
                 logger.exception("A message could not be handled")
 
-    channel.on_broken = stop_from_thread
+    channel.on_broken = on_left
     threading.Thread(target=read, name="stdin", daemon=True).start()
     handler = asyncio.create_task(handle(), name="messages")
-    handler.add_done_callback(lambda _: conversation.stop(1))
+    handler.add_done_callback(
+        lambda _: conversation.stop(0 if conversation.session.is_shut_down() else 1)
+    )
     status = await conversation.stopped
     on_end(status)
     handler.cancel()

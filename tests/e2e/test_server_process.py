@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.support.client import ResponseError, sha256
+from tests.support.client import Json, ResponseError, sha256
 from tests.support.server_process import COMMAND, ServerProcess, server_process
 
 pytestmark = pytest.mark.e2e
@@ -137,6 +137,20 @@ async def test_a_request_before_initialize() -> None:
             await server.client.request("textDocument/inlineCompletion", {})
         assert raised.value.code == -32002
         await ready(server)
+
+
+async def test_an_editor_that_says_everything_at_once_and_leaves() -> None:
+    async with server_process() as server:
+        params: Json = {"processId": None, "rootUri": None, "capabilities": {}}
+        _, initialized = server.client.start_request("initialize", params)
+        server.client.notify("initialized", {})
+        server.client.open(URI, SOURCE)
+        _, shut_down = server.client.start_request("shutdown")
+        server.client.notify("exit")
+        server.stdin.close()
+        assert await server.wait() == 0
+        assert (await initialized)["serverInfo"]["name"] == "sotto"
+        assert await shut_down is None
 
 
 @pytest.mark.parametrize("state", ["new", "loading", "idle", "decoding"])

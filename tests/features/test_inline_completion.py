@@ -82,6 +82,33 @@ async def test_the_prompt_is_the_text_around_the_cursor(server: InProcess) -> No
     assert request.sampling.temperature == 0
 
 
+async def test_the_path_in_the_prompt_is_relative_to_the_innermost_folder() -> None:
+    async with in_process() as served:
+        client = served.client
+        await client.initialize(folder="file:///project")
+        await client.wait_ready()
+
+        async def path_of(uri: str) -> str:
+            client.open(uri, "value = \n")
+            await client.inline(uri, 0, 8)
+            prompt = served.maker.generation.request.prompt
+            assert isinstance(prompt, FimPrompt)
+            return prompt.path
+
+        assert await path_of("file:///project/src/a.py") == "src/a.py"
+        assert await path_of("file:///elsewhere/b.py") == "b.py"
+        assert await path_of("untitled:Untitled-1") in ("", "Untitled-1")
+        folders = [{"uri": "file:///project/src", "name": "src"}]
+        client.notify(
+            "workspace/didChangeWorkspaceFolders", {"event": {"added": folders, "removed": []}}
+        )
+        assert await path_of("file:///project/src/c.py") == "c.py"
+        client.notify(
+            "workspace/didChangeWorkspaceFolders", {"event": {"added": [], "removed": folders}}
+        )
+        assert await path_of("file:///project/src/d.py") == "src/d.py"
+
+
 async def test_half_a_character_reaches_the_tokenizer_as_a_question_mark(server: InProcess) -> None:
     server.client.open(URI, "x = '\ud83d'\ny = \n")
     assert await server.client.inline(URI, 1, 4) == ["pass"]

@@ -103,10 +103,13 @@ class Runner:
             job.fail(error)
 
     def _take_in(self) -> None:
+        # The cancels first: whatever they are for was submitted before, so it is among the
+        # submissions now. The other way round a job could be ended before it was added.
+        cancelled = [self._cancelled.popleft() for _ in range(len(self._cancelled))]
         while self._submitted:
             self._scheduler.add(self._submitted.popleft())
-        while self._cancelled:
-            self._end(self._cancelled.popleft(), FinishReason.CANCELLED)
+        for job in cancelled:
+            self._end(job, FinishReason.CANCELLED)
 
     def _begin(self, job: Job) -> bool:
         """Builds the prompt and finds a sequence. False: it has to wait, or has just ended."""

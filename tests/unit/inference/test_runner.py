@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 
 import pytest
@@ -292,6 +293,28 @@ def test_cancelling_twice_or_after_the_end_does_nothing() -> None:
     bench.runner.cancel(told.job)
     bench.run()
     assert told.result.finish_reason is not FinishReason.CANCELLED
+
+
+def test_a_job_that_comes_and_goes_while_others_are_taken_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Another thread submits and cancels just after the submissions were looked through."""
+    bench = Bench()
+    late: list[Told] = []
+
+    class Submissions(deque[Job]):
+        def __len__(self) -> int:
+            length = super().__len__()
+            if not length and not late:
+                late.append(bench.submit("late"))
+                bench.runner.cancel(late[0].job)
+            return length
+
+    monkeypatch.setattr(bench.runner, "_submitted", Submissions())
+    first = bench.submit("first")
+    bench.run()
+    assert first.is_over
+    assert late[0].result.finish_reason is FinishReason.CANCELLED
 
 
 def test_inline_interrupts_a_chat_prefill_that_then_goes_on() -> None:

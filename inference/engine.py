@@ -223,8 +223,7 @@ class Engine:
         except Exception as error:  # noqa: BLE001 - reaches every waiter instead
             _log.exception("the runtime failed")
             failure = BackendError(
-                f"The model's runtime failed: {error} Restart the server, and choose another "
-                "model if it happens again."
+                f"The model's runtime failed: {error} Choose another model if it happens again."
             )
             # First the status, so that nobody submits to a runner that no longer runs.
             outbox.put(lambda: self._failed(failure))

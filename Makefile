@@ -26,7 +26,7 @@ check: setup ## Format, lint, types, import rules, fast tests; under a minute
 	$(MAKE) --no-print-directory test-fast
 
 test-fast:
-	$(BIN)/pytest -q -m "not e2e and not editor"
+	$(BIN)/pytest -q -n auto -m "not e2e and not editor"
 
 test: editors ## Everything: what `make check` does, the real process and model, the real editors
 	$(MAKE) --no-print-directory check

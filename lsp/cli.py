@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from lsp import terminal
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -16,7 +19,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command is None:
         parser.print_help(sys.stderr)
         return 2
-    return options.run(options)
+    try:
+        return options.run(options)
+    except KeyboardInterrupt:
+        return 130
+    except OSError as error:
+        # What has a better explanation was given one; this is a closed or full stdout, or a
+        # working folder that is gone.
+        terminal.write_error(f"{error.strerror or error}.")
+        return 1
 
 
 def sotto_version() -> str:
@@ -91,14 +102,36 @@ def build_parser() -> argparse.ArgumentParser:
 
 def add_model_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--model", type=Path, metavar="PATH.gguf", help="a model file; default: the built-in model"
+        "--model",
+        type=model_file,
+        metavar="PATH.gguf",
+        help="a model file; default: the built-in model",
     )
+
+
+def model_file(argument: str) -> Path:
+    """The absolute path a `--model` argument means; whether it is a model is found out later."""
+    if not argument:
+        raise argparse.ArgumentTypeError("the path is empty")
+    try:
+        return Path(argument).expanduser().absolute()
+    except (OSError, RuntimeError) as error:
+        raise argparse.ArgumentTypeError(f"{argument!r} leads nowhere: {error}") from None
 
 
 def run_serve(options: argparse.Namespace) -> int:
     from lsp import stdio  # first: it takes fd 1 before anything else can write to it
 
-    channel = stdio.take_stdout()
+    if sys.stdin is not None and sys.stdin.isatty():
+        terminal.write_note(
+            "This is a language server: editors start it and speak with it over stdin. "
+            "Try `sotto doctor`; Ctrl-C ends this."
+        )
+    try:
+        channel = stdio.take_stdout()
+    except OSError:
+        terminal.write_error("`serve` speaks over stdin and stdout, and one of them is closed.")
+        return 1
     from lsp.server import serve
 
     return serve(
@@ -113,6 +146,7 @@ def run_serve(options: argparse.Namespace) -> int:
 def run_complete(options: argparse.Namespace) -> int:
     from lsp.complete import complete
 
+    silence_logs()
     return complete(
         options.place, as_json=options.json, invoked=options.invoked, model_path=options.model
     )
@@ -121,4 +155,10 @@ def run_complete(options: argparse.Namespace) -> int:
 def run_doctor(options: argparse.Namespace) -> int:
     from lsp.doctor import doctor
 
+    silence_logs()
     return doctor(as_json=options.json, model_path=options.model)
+
+
+def silence_logs() -> None:
+    """What these commands have to say they print; a warning in between would say it twice."""
+    logging.getLogger().addHandler(logging.NullHandler())

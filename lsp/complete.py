@@ -19,7 +19,7 @@ from lsp.settings import InlineCompletionSettings
 from lsp.suggest import Work, suggest
 from lsp.type_through import TypeThrough
 
-_PLACE = re.compile(r"(?P<file>.+?):(?P<line>\d+)(?::(?P<column>\d+))?")
+_PLACE = re.compile(r"(?P<file>.+?):(?P<line>\d{1,9})(?::(?P<column>\d{1,9}))?")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _MAX_FILE_BYTES = 32 * 1024 * 1024
 
@@ -122,15 +122,20 @@ def read_place(place: str) -> Snapshot:
 
 def _read_text(path: Path) -> str:
     try:
-        size = path.stat().st_size
-        if size > _MAX_FILE_BYTES:
-            raise PlaceError(f"{path} is too large: {size} bytes, at most {_MAX_FILE_BYTES}.")
-        # Decoded as it is: reading as text would change the line endings.
-        return path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise PlaceError(f"{path} is not UTF-8: byte {error.start} cannot be decoded.") from None
+        if path.exists() and not path.is_file() and not path.is_dir():
+            # A pipe or a device may have no end, or never a beginning.
+            raise PlaceError(f"{path} is not a file.")
+        with path.open("rb") as file:
+            data = file.read(_MAX_FILE_BYTES + 1)
     except OSError as error:
         raise PlaceError(f"{path} cannot be read: {error.strerror}.") from None
+    if len(data) > _MAX_FILE_BYTES:
+        raise PlaceError(f"{path} is too large: more than {_MAX_FILE_BYTES} bytes.")
+    try:
+        # Decoded as it is: reading as text would change the line endings.
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise PlaceError(f"{path} is not UTF-8: byte {error.start} cannot be decoded.") from None
 
 
 def _summary(record: RequestRecord) -> str:

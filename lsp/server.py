@@ -30,8 +30,8 @@ def serve(
 
     The process must end after that: it is ended anyway once `_GRACE_S` has passed.
 
-    `model_path` wins over the editor's settings. 0 after an orderly `shutdown` and `exit`; 1 if
-    the editor left without one, or if the server cannot start.
+    `model_path` is absolute and wins over the editor's settings. 0 after an orderly `shutdown`
+    and `exit`; 1 if the editor left without one, or if the server cannot start.
     """
     try:
         installation.check()
@@ -59,7 +59,7 @@ def serve(
             converse(
                 channel,
                 make_engine=Engine,
-                model_path=model_path.absolute() if model_path else None,
+                model_path=model_path,
                 log_level=log_level,
                 on_end=exit_soon,
             )

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 
@@ -12,23 +13,43 @@ _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
 
 
 def write(text: str) -> None:
-    """Write a line to stdout. A reader that has gone (`sotto complete … | head -1`) is no error."""
+    """Write a line to stdout.
+
+    A reader that has gone (`sotto complete … | head -1`) is no error. Raises OSError for any
+    other failure, such as a full disk.
+    """
     stream = sys.stdout  # noqa: TID251 - see the module's docstring
     try:
         stream.write(text + "\n")
         stream.flush()
     except BrokenPipeError:
-        # Python flushes stdout once more at exit; give it somewhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        _give_up_stdout()
+    except OSError:
+        _give_up_stdout()
+        raise
+
+
+def _give_up_stdout() -> None:
+    """Python flushes stdout once more at exit; give it somewhere to go."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def write_error(text: str) -> None:
-    sys.stderr.write(f"sotto: {text}\n")
+    _write_aside(f"sotto: {text}\n")
 
 
 def write_note(text: str) -> None:
     """Write a remark to stderr, so that stdout holds the result alone."""
-    sys.stderr.write(f"# {text}\n")
+    _write_aside(f"# {text}\n")
+
+
+def _write_aside(text: str) -> None:
+    # What was asked for is on stdout; a stderr that is closed or full must not spoil it.
+    if sys.stderr is None:  # pyright: ignore[reportUnnecessaryComparison] - started without one
+        return
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
 def styled(text: str, style: str) -> str:

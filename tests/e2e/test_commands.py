@@ -62,6 +62,8 @@ def test_complete_never_touches_the_file_and_its_suggestion_fits(tmp_path: Path)
         ("missing.py:1:1", "cannot be read: No such file"),
         ("README.md:100000:1", "there is no line 100000"),
         ("README.md", "is not FILE:LINE:COL"),
+        ("README.md:" + "1" * 5000, "is not FILE:LINE:COL"),
+        ("/dev/zero:1", "/dev/zero is not a file"),
     ],
 )
 def test_complete_refuses_places_that_are_none(place: str, complaint: str) -> None:
@@ -75,7 +77,8 @@ def test_complete_refuses_places_that_are_none(place: str, complaint: str) -> No
 def test_complete_with_a_model_that_is_none() -> None:
     done = sotto("complete", "README.md:1:1", "--model", "README.md")
     assert done.returncode == 1
-    assert "README.md" in done.stderr
+    assert done.stderr.startswith("sotto: ")
+    assert done.stderr.count("README.md") == 1, "said twice"
     assert "Traceback" not in done.stderr
 
 
@@ -114,6 +117,37 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
     )  # fmt: skip
     assert "Traceback" not in done.stderr
     assert "Exception ignored" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "complaint"),
+    [
+        ('"$0" serve <&-', "one of them is closed"),
+        ('"$0" complete lsp/document_store.py:40:20 --json >/dev/full', "No space left"),
+        (
+            'mkdir "$1/gone" && cd "$1/gone" && rmdir "$1/gone" && "$0" doctor --model a.gguf',
+            "nowhere",
+        ),
+        ('"$0" doctor --model ""', "the path is empty"),
+    ],
+)
+def test_a_broken_surrounding_gets_a_sentence(command: str, complaint: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", command, str(SOTTO), str(tmp_path)],
+        capture_output=True, text=True, timeout=90, check=False, cwd=ROOT,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert complaint in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_result_is_a_result_without_a_stderr() -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", '"$0" complete README.md:1:1 --json 2>&-', str(SOTTO)],
+        capture_output=True, text=True, timeout=90, check=False, cwd=ROOT,
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["record"]["outcome"]
 
 
 def test_a_folder_cannot_smuggle_its_own_packages_in(tmp_path: Path) -> None:

@@ -63,7 +63,8 @@ local function check_client()
     })
     return
   end
-  health.ok(('running, attached to %d buffers'):format(vim.tbl_count(client.attached_buffers)))
+  local n = vim.tbl_count(client.attached_buffers)
+  health.ok(("running, attached to %d buffer%s"):format(n, n == 1 and "" or "s"))
   local status, problem = server.ask('sotto/status')
   if problem then
     health.error(problem, '`:Sotto log` shows the log, `:Sotto restart` starts the server again.')

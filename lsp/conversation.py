@@ -102,11 +102,16 @@ async def converse(
 
     def read() -> None:
         parser = FrameParser()
-        while data := channel.read():
-            for item in parser.feed(data):
-                room.acquire()
-                hand_over(item)
-        on_left()
+        try:
+            while data := channel.read():
+                for item in parser.feed(data):
+                    room.acquire()
+                    hand_over(item)
+        except Exception:
+            logger.exception("The input cannot be read any more")
+        finally:
+            # Without a reader nothing could end the server but a signal.
+            on_left()
 
     async def handle() -> None:
         # What the editor sent before it left is handled first: it may be an orderly end.

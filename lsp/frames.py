@@ -104,5 +104,7 @@ class FrameParser:
             return Malformed(f"A frame's body is not JSON: {error.msg}.", is_frame=True)
         except UnicodeDecodeError:
             return Malformed("A frame's body is not UTF-8.", is_frame=True)
+        except ValueError:  # Python reads no whole number of more than some thousand digits
+            return Malformed("A frame's body holds a number that is too long.", is_frame=True)
         except RecursionError:
             return Malformed("A frame's body is nested too deeply.", is_frame=True)

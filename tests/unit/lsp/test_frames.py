@@ -83,7 +83,10 @@ def test_wrong_content_length(error: int) -> None:
     assert contents(items) == [{"id": 2}, {"id": 3}]
 
 
-@pytest.mark.parametrize("body", [b"{", b"\xff\xfe{}", b"[" * 100_000, b"", b"{} {}", b"nul"])
+@pytest.mark.parametrize(
+    "body",
+    [b"{", b"\xff\xfe{}", b"[" * 100_000, b"", b"{} {}", b"nul", b'{"id": ' + b"9" * 5000 + b"}"],
+)
 def test_bodies_that_are_not_json(body: bytes) -> None:
     items = parse(b"Content-Length: %d\r\n\r\n" % len(body) + body + frame({"id": 2}))
     assert isinstance(items[0], Malformed)

@@ -53,6 +53,8 @@ which is whose. Therefore what arrives after start-up can do no harm of this kin
 - `model.path` is refused if it lies inside an open workspace folder (symbolic links are followed)
   or on a network share: a folder that someone else made must not choose the file that is loaded.
   `initializationOptions` and `--model` may name any file.
+- `model.threads` counts only up to the number of processors, as more would stop the model; the
+  editor's log for Sotto says so.
 - Where the log goes is said on the command line only (`--log-file`). No level that a setting can
   choose logs your text; `--log-level debug` on the command line may quote some in the message of
   an unforeseen error.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
@@ -89,6 +91,11 @@ class EngineHost:
 
     async def _load(self, model: ModelSettings) -> None:
         self.message = None
+        if model.threads is not None and model.threads > usable_cpus():
+            self._client.log_warning(
+                f"Sotto: `model.threads` is {model.threads}, but this machine lets it use "
+                f"{usable_cpus()} processors; that many are used."
+            )
         config = _engine_config(model, self._model_path)
         error = await self._try(config)
         if error is None:
@@ -167,6 +174,13 @@ class EngineHost:
             await engine.close()
 
 
+def usable_cpus() -> int:
+    """Processors this process may run on, hardware threads included."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _engine_config(model: ModelSettings, model_path: Path | None) -> EngineConfig:
     path = model_path
     if path is None and model.path is not None:
@@ -174,6 +188,8 @@ def _engine_config(model: ModelSettings, model_path: Path | None) -> EngineConfi
     return EngineConfig(
         model_path=path,
         n_ctx=model.context_size,
-        n_threads=model.threads,
+        # More threads than processors wait for each other: ten times as many stop the model dead,
+        # and a folder's settings may say so.
+        n_threads=min(model.threads, usable_cpus()) if model.threads is not None else None,
         n_gpu_layers=model.gpu_layers,
     )

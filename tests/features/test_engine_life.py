@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from inference import InvalidModelError, ModelNotFoundError
+from lsp import engine_host
 from tests.support.client import Client, InProcess, Json, in_process
 from tests.support.scripted_engine import EngineMaker
 
@@ -75,7 +78,7 @@ async def test_a_model_that_cannot_be_loaded_is_replaced_by_the_builtin() -> Non
     maker.load_errors[Path(MODEL)] = InvalidModelError("big.gguf is not a GGUF file.")
     async with in_process(maker) as served:
         client = served.client
-        await client.initialize(options={"model": {"path": MODEL, "threads": 2}})
+        await client.initialize(options={"model": {"path": MODEL, "threads": 1}})
         await client.wait_ready()
         text = "big.gguf is not a GGUF file. The built-in model is used instead."
         assert messages(client) == [f"Sotto: {text}"]
@@ -84,7 +87,7 @@ async def test_a_model_that_cannot_be_loaded_is_replaced_by_the_builtin() -> Non
         assert status["message"] == text
         assert [engine.config.model_path for engine in maker.engines] == [Path(MODEL), None]
         assert maker.engines[0].is_closed
-        assert maker.engine.config.n_threads == 2
+        assert maker.engine.config.n_threads == 1
         client.open(URI, "value = \n")
         assert await client.inline(URI, 0, 8) == ["pass"]
 
@@ -194,6 +197,22 @@ async def test_an_engine_that_fails_again_and_again_is_given_up() -> None:
         client.open(URI, "value = \n")
         assert await client.inline(URI, 0, 8) == []
         assert (await client.records())[-1]["reason"] == "model-failed"
+
+
+async def test_more_threads_than_processors_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_host, "usable_cpus", lambda: 6)
+    async with in_process() as served:
+        client, maker = served.client, served.maker
+        await client.initialize(options={"model": {"threads": 6}})
+        await client.wait_ready()
+        assert maker.engine.config.n_threads == 6
+        assert client.received("window/logMessage") == []
+        push(client, {"threads": 1024})
+        await client.until(lambda: len(maker.engines) == 2 and states(client)[-1] == "ready")
+        assert maker.engine.config.n_threads == 6
+        (message,) = client.received("window/logMessage")
+        assert "`model.threads` is 1024" in message["message"]
+        assert "6 processors" in message["message"]
 
 
 async def test_leaving_closes_the_engine() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,8 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.support.client import Json, ResponseError, sha256
-from tests.support.server_process import COMMAND, ServerProcess, server_process
+from tests.support.client import Client, Json, ResponseError, sha256
+from tests.support.server_process import COMMAND, START_TIMEOUT_S, ServerProcess, server_process
 
 pytestmark = pytest.mark.e2e
 
@@ -165,6 +167,42 @@ async def test_the_end_of_stdin_ends_the_server(state: str) -> None:
             server.client.start_inline(URI, 2, 20, is_invoked=True)
         server.stdin.close()
         assert await server.wait() == 1
+
+
+@pytest.mark.parametrize("end", ["stdin", "process"])
+async def test_an_editor_that_does_not_read_may_leave(end: str) -> None:
+    """The pipe that nobody reads is full long before the last of these requests is answered."""
+    sleep = (sys.executable, "-c", "import time; time.sleep(60)")
+    from_stdout, stdout = os.pipe()
+    async with server_process(command=sleep) as editor:
+        process = await asyncio.create_subprocess_exec(
+            *COMMAND,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=stdout,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        os.close(stdout)
+        assert process.stdin is not None
+        client = Client(process.stdin.write)
+        try:
+            async with asyncio.timeout(START_TIMEOUT_S):
+                pid = editor.process.pid
+                params: Json = {"processId": pid, "rootUri": None, "capabilities": {}}
+                client.start_request("initialize", params)
+                for _ in range(2000):
+                    client.start_request("sotto/status")
+                    await process.stdin.drain()
+                if end == "stdin":
+                    process.stdin.close()
+                else:
+                    editor.process.kill()
+                assert await process.wait() == 1
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            process.stdin.close()
+            await process.wait()
+            os.close(from_stdout)
 
 
 async def test_the_end_of_the_editor_ends_the_server_though_stdin_stays_open() -> None:

@@ -32,13 +32,16 @@ class EngineHost:
         model_path: Path | None = None,
         make_engine: MakeEngine = Engine,
         on_change: Callable[[], None],
+        on_replace: Callable[[], None],
     ) -> None:
-        """`model_path` is the command line's and wins over the settings; `on_change` is called on
-        the event loop whenever `status` or `message` may have changed."""
+        """`model_path` is the command line's and wins over the settings. On the event loop,
+        `on_change` is called whenever `status` or `message` may have changed, and `on_replace`
+        before a model that works gives way to another."""
         self._client = client
         self._model_path = model_path
         self._make_engine = make_engine
         self._on_change = on_change
+        self._on_replace = on_replace
         self._engine: Engine | None = None
         self._wanted: ModelSettings | None = None
         self._served: ModelSettings | None = None
@@ -86,6 +89,8 @@ class EngineHost:
         while self._wanted is not None and self._wanted != self._served:
             model = self._wanted
             self._served = model
+            if self.ready is not None:
+                self._on_replace()
             await self._drop_engine()
             await self._load(model)
 

@@ -70,6 +70,7 @@ class Session:
             model_path=model_path,
             make_engine=make_engine,
             on_change=self._announce_status,
+            on_replace=lambda: self.jobs.supersede_all(by="model-changed"),
         )
         self.completion_options = types.CompletionOptions(resolve_provider=True)
         """As advertised; the client's capabilities decide on the trigger characters."""

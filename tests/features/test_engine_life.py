@@ -152,7 +152,7 @@ async def test_the_last_of_several_new_models_is_loaded(server: InProcess) -> No
     assert [engine.is_closed for engine in maker.engines] == [True, True, False]
 
 
-async def test_a_request_that_runs_when_the_model_is_replaced_is_answered() -> None:
+async def test_a_request_that_runs_when_the_model_is_replaced_is_superseded() -> None:
     async with in_process(EngineMaker(answer=None)) as served:
         client = served.client
         await client.initialize()
@@ -162,6 +162,8 @@ async def test_a_request_that_runs_when_the_model_is_replaced_is_answered() -> N
         await served.maker.submitted(1)
         push(client, {"path": MODEL})
         assert (await future)["items"] == []
+        (record,) = await client.records()
+        assert (record["outcome"], record["reason"]) == ("superseded", "model-changed")
 
 
 async def test_an_engine_that_fails_at_work_is_loaded_again() -> None:
@@ -175,6 +177,8 @@ async def test_an_engine_that_fails_at_work_is_loaded_again() -> None:
         maker.engine.fail("The runtime failed.")
         assert (await future)["items"] == []
         assert messages(client) == ["Sotto: The runtime failed. Sotto loads it again now."]
+        (record,) = await client.records()
+        assert (record["outcome"], record["reason"]) == ("error", "BackendError")
         await client.until(lambda: len(maker.engines) == 2 and states(client)[-1] == "ready")
         assert maker.engines[0].is_closed
         status = await client.request("sotto/status")

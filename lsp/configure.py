@@ -29,6 +29,11 @@ def take_pushed(session: Session, settings: object) -> None:
     _apply(session)
 
 
+def check_again(session: Session) -> None:
+    """What is refused depends on the open folders: take the same options after these changed."""
+    _apply(session)
+
+
 def _section(content: object, *, is_shared: bool) -> object:
     """Our part of what came. Some editors send the section's content, some wrap it in its name.
 

@@ -42,6 +42,10 @@ def did_change_folders(session: Session, params: types.DidChangeWorkspaceFolders
     added = [_path(folder.uri) for folder in params.event.added]
     kept = [folder for folder in session.folders if folder not in removed]
     session.folders = tuple(kept + [path for path in added if path is not None])
+    former = session.settings.model
+    configure.check_again(session)
+    if session.settings.model != former:
+        session.engine.want(session.settings.model)
 
 
 def exit_(session: Session, _params: object) -> None:

@@ -140,6 +140,31 @@ async def test_an_open_folder_does_not_choose_the_model(tmp_path: Path) -> None:
         assert served.maker.engine.config.model_path == outside
 
 
+async def test_a_folder_that_opens_later_does_not_choose_the_model_either(tmp_path: Path) -> None:
+    async with in_process() as served:
+        client, maker = served.client, served.maker
+        model = tmp_path / "project" / "evil.gguf"
+        client.settings = {"model": {"path": str(model)}}
+        await client.initialize(capabilities=PULLS)
+        await client.wait_ready()
+        assert maker.engine.config.model_path == model
+        folder = {"uri": (tmp_path / "project").as_uri(), "name": "project"}
+
+        def change(**event: object) -> None:
+            client.notify(
+                "workspace/didChangeWorkspaceFolders",
+                {"event": {"added": [], "removed": []} | event},
+            )
+
+        change(added=[folder])
+        await client.until(lambda: len(maker.engines) == 2)
+        assert maker.engine.config.model_path is None
+        assert "A folder must not choose the model" in messages(client)[0]
+        change(removed=[folder])
+        await client.until(lambda: len(maker.engines) == 3)
+        assert maker.engine.config.model_path == model
+
+
 async def test_the_initialization_options_may_name_a_model_anywhere(tmp_path: Path) -> None:
     async with in_process() as served:
         model = tmp_path / "mine.gguf"

@@ -52,8 +52,11 @@ def _apply(session: Session) -> None:
     resolved = session.resolve_settings()
     if session.log_level is None:
         logs.set_level(resolved.settings.logging.level)
-    if resolved.problems:
-        listed = "\n".join(f"- {problem}" for problem in resolved.problems)
+    # A mistake in one place is not told again because something else has changed.
+    known, session.settings_problems = session.settings_problems, resolved.problems
+    new = [problem for problem in resolved.problems if problem not in known]
+    if new:
+        listed = "\n".join(f"- {problem}" for problem in new)
         session.client.show_warning(
             f"Sotto leaves out what is wrong in its settings and goes on:\n{listed}"
         )

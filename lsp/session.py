@@ -65,6 +65,8 @@ class Session:
         """The open workspace folders, resolved."""
         self.initial_options: object = None
         self.pulled_options: object = None
+        self.settings_problems: tuple[str, ...] = ()
+        """What is wrong in the options as they are now; the user was told."""
         self.engine = EngineHost(
             self.client,
             model_path=model_path,

@@ -114,6 +114,26 @@ async def test_the_same_problem_is_not_repeated(server: InProcess) -> None:
     assert len(messages(server.client)) == 1
 
 
+async def test_only_new_problems_are_named() -> None:
+    async with in_process() as served:
+        client = served.client
+
+        def push(settings: Json) -> None:
+            client.notify("workspace/didChangeConfiguration", {"settings": {"sotto": settings}})
+
+        await client.initialize(options={"inlineCompletion": {"maxLines": "ten"}})
+        await client.wait_ready()
+        push({"completion": 1})
+        push({"completion": {"enabled": "never"}})
+        push({"completion": 2})
+        await client.request("sotto/status")
+        first, second, third = messages(client)
+        assert "maxLines" in first
+        assert "maxLines" not in second + third
+        assert "`completion` is 1" in second
+        assert "`completion` is 2" in third
+
+
 async def test_a_client_that_refuses_to_tell_its_settings() -> None:
     async with in_process() as served:
         client = served.client
@@ -150,7 +170,7 @@ async def test_a_folder_that_opens_later_does_not_choose_the_model_either(tmp_pa
         assert maker.engine.config.model_path == model
         folder = {"uri": (tmp_path / "project").as_uri(), "name": "project"}
 
-        def change(**event: object) -> None:
+        def change(**event: list[Json]) -> None:
             client.notify(
                 "workspace/didChangeWorkspaceFolders",
                 {"event": {"added": [], "removed": []} | event},

@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import Future
 from enum import Enum
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
+from uuid import uuid4
 
 import cattrs
 from lsprotocol import types
@@ -111,6 +113,8 @@ class Wire(LanguageServerProtocol):
         for method in _REPLACED:
             self.fm.builtin_features.pop(method, None)
         self.phase = Phase.NEW
+        self._asked: dict[str | int, tuple[Future[Any], Any]] = {}
+        """Our own requests that wait for the client's answer, each with its type."""
         self.on_malformed_notification: Callable[[str, object], None] = lambda _m, _p: None
         """Called with method and raw parameters of a notification that had to be dropped."""
 
@@ -128,6 +132,22 @@ class Wire(LanguageServerProtocol):
     ) -> None:
         """Let `handler` serve `method`; a coroutine function can be cancelled by the client."""
         self.fm.feature(method, options)(handler)
+
+    def send_request(
+        self,
+        method: str,
+        params: Any | None = None,
+        callback: Callable[[Any], None] | None = None,
+        msg_id: str | int | None = None,
+    ) -> Future[Any]:
+        """Ask the client. pygls keeps our requests in one table with the client's, where a
+        response or a cancel could meet the wrong one; ours are kept apart here."""
+        message_id = msg_id if msg_id is not None else str(uuid4())
+        future = super().send_request(method, params, callback, message_id)
+        self._request_futures.pop(message_id)
+        self._asked[message_id] = future, self._result_types.pop(message_id)
+        future.add_done_callback(lambda _: self._asked.pop(message_id, None))
+        return future
 
     def request_id(self) -> str | int:
         """Of the request whose handler runs."""
@@ -214,12 +234,14 @@ class Wire(LanguageServerProtocol):
             # `exit` after `shutdown` is the one message pygls lets through then, as do we.
             self.handle_message(notification)
 
-    def _receive_response(self, message_id: object, content: Mapping[str, object]) -> None:
-        future = self._request_futures.pop(cast("str", message_id), None)
-        result_type = self._result_types.pop(cast("str", message_id), None)
-        if future is None or future.done():
+    def _receive_response(
+        self, message_id: str | int | None, content: Mapping[str, object]
+    ) -> None:
+        asked = None if message_id is None else self._asked.pop(message_id, None)
+        if asked is None or asked[0].done():
             logger.debug("Ignored a response to no request of ours.")
             return
+        future, result_type = asked
         try:
             if "error" in content:
                 error = self._converter.structure(content["error"], types.ResponseError)

@@ -213,6 +213,41 @@ async def test_responses_to_nothing_are_ignored(client: Client) -> None:
     assert None not in client.responses
 
 
+@pytest.mark.parametrize("kind", ["result", "error"])
+async def test_a_response_with_the_id_of_the_client_s_own_request_is_ignored(
+    held: InProcess, kind: str
+) -> None:
+    client = held.client
+    client.open("file:///a.py", "value = \n")
+    request_id, future = client.start_inline("file:///a.py", 0, 8)
+    await held.maker.submitted(1)
+    content = {"code": 1, "message": "x"} if kind == "error" else None
+    client.send({"jsonrpc": "2.0", "id": request_id, kind: content})
+    await client.request("sotto/status")
+    held.maker.generation.send("pass")
+    held.maker.generation.finish()
+    async with asyncio.timeout(20):
+        assert [item["insertText"] for item in (await future)["items"]] == ["pass"]
+    assert len(client.responses[request_id]) == 1
+
+
+async def test_a_request_with_the_id_of_the_server_s_question() -> None:
+    async with in_process() as served:
+        client = served.client
+        client.settings = {"inlineCompletion": {"maxTokens": 7}}
+        client.holds.add("workspace/configuration")
+        await client.initialize(capabilities={"workspace": {"configuration": True}})
+        await client.until(lambda: bool(client.requests))
+        (question,) = client.requests
+        for method in ("sotto/status", "sotto/recentRequests"):
+            client.send({"jsonrpc": "2.0", "id": question["id"], "method": method})
+            client.notify("$/cancelRequest", {"id": question["id"]})
+        await client.request("sotto/status")
+        client.answer(question)
+        await client.wait_ready()
+        assert served.conversation.session.settings.inline_completion.max_tokens == 7
+
+
 async def test_a_string_id_comes_back_as_it_was(client: Client) -> None:
     client.send({"jsonrpc": "2.0", "id": "ä-1", "method": "sotto/status"})
     await client.until(lambda: "ä-1" in client.responses)

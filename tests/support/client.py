@@ -45,6 +45,8 @@ class Client:
         """Bytes on stdout that are no frames."""
         self.refuses: set[str] = set()
         """Methods of the server's requests that are answered with an error."""
+        self.holds: set[str] = set()
+        """Methods of the server's requests that are answered by `answer` only."""
         self.settings: Any = None
         """The answer to `workspace/configuration`, for every section."""
         self.capabilities: Json = {}
@@ -100,16 +102,21 @@ class Client:
                     future.set_result(content["result"])
         elif "id" in content:
             self.requests.append(content)
-            result: Any = None
-            if content["method"] in self.refuses:
-                error = {"code": -32601, "message": "refused"}
-                self.send({"jsonrpc": "2.0", "id": content["id"], "error": error})
-                return
-            if content["method"] == "workspace/configuration":
-                result = [self.settings for _ in content["params"]["items"]]
-            self.send({"jsonrpc": "2.0", "id": content["id"], "result": result})
+            if content["method"] not in self.holds:
+                self.answer(content)
         else:
             self.notifications.append(content)
+
+    def answer(self, content: Json) -> None:
+        """Answer a request of the server."""
+        result: Any = None
+        if content["method"] in self.refuses:
+            error = {"code": -32601, "message": "refused"}
+            self.send({"jsonrpc": "2.0", "id": content["id"], "error": error})
+            return
+        if content["method"] == "workspace/configuration":
+            result = [self.settings for _ in content["params"]["items"]]
+        self.send({"jsonrpc": "2.0", "id": content["id"], "result": result})
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until what arrived makes `condition` true."""

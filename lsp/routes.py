@@ -15,7 +15,7 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
 from lsp import protocol
-from lsp.errors import InvalidParamsError, to_rpc
+from lsp.errors import InvalidParamsError, RequestError, to_rpc
 from lsp.features import (
     completion,
     completion_resolve,
@@ -99,6 +99,9 @@ def _request(
             return await handler(session, params)
         except JsonRpcException:
             raise
+        except RequestError as error:
+            logger.info("%s was refused: %s", method, error)
+            raise to_rpc(error) from error
         except Exception as error:
             logger.exception("%s failed", method)
             raise to_rpc(error) from error

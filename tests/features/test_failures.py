@@ -43,6 +43,18 @@ async def test_in_another_request(server: InProcess, monkeypatch: pytest.MonkeyP
     assert await client.inline(URI, 0, 8) == ["pass"]
 
 
+@pytest.mark.parametrize("params", [{"textDocument": {"uri": URI}}, {}, None])
+async def test_what_the_client_did_wrong_is_no_failure(
+    server: InProcess, params: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(ResponseError) as raised, caplog.at_level("INFO", logger="lsp"):
+        await server.client.request("sotto/documentInfo", params)
+    assert raised.value.code == -32602
+    (record,) = [record for record in caplog.records if record.name.startswith("lsp")]
+    assert (record.levelname, record.exc_info) == ("INFO", None)
+    assert record.getMessage().startswith("sotto/documentInfo was refused: ")
+
+
 async def test_in_a_notification(server: InProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     client = server.client
     with monkeypatch.context() as patch:

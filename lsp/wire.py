@@ -12,6 +12,7 @@ All of the library's untyped surface is behind this module.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future
 from enum import Enum
@@ -290,4 +291,10 @@ def _valid_id(value: object) -> str | int | None:
 def _explain(error: Exception) -> str:
     """What is wrong with a message, by path and type; never the values, which may be text."""
     reasons = cattrs.transform_error(error, path="message")
-    return "; ".join(reason.partition(" @ ")[2] + " is invalid" for reason in reasons[:3])
+    paths = (reason.partition(" @ ")[2] for reason in reasons[:3])
+    return "; ".join(f"{_in_json(path)} is invalid" for path in paths)
+
+
+def _in_json(path: str) -> str:
+    """A path of attributes as one of the message's keys: `text_document` → `textDocument`."""
+    return re.sub(r"(?<=[a-z0-9])_([a-z0-9])", lambda match: match[1].upper(), path)

@@ -165,10 +165,16 @@ async def test_the_error_for_malformed_params_names_the_place_and_not_the_value(
     with pytest.raises(ResponseError) as raised:
         await client.request(
             "textDocument/inlineCompletion",
-            {"textDocument": {"uri": "file:///a"}, "position": {"line": "secret"}},
+            VALID
+            | {"textDocument": {"uri": ["secret"]}, "position": {"line": 0, "character": "secret"}}
+            | {"context": {"triggerKind": "secret"}},
         )
-    assert "position" in str(raised.value)
-    assert "secret" not in str(raised.value)
+    named = {reason.removesuffix(" is invalid") for reason in str(raised.value).split("; ")}
+    assert named == {
+        "message.params.textDocument.uri",
+        "message.params.position.character",
+        "message.params.context.triggerKind",
+    }
 
 
 async def test_a_nested_key_named_jsonrpc_is_harmless(client: Client) -> None:

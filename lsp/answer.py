@@ -132,8 +132,16 @@ def _refusal(
         return "too-large"
     if document.suspicion is not None:
         return "out-of-step"
-    located = locate(document.text, document.lines, question.position, session.encoding)
-    return None if located.is_exact else "position-outside-text"
+    cursor = locate(document.text, document.lines, question.position, session.encoding)
+    start = end = cursor
+    if question.selected is not None:
+        replaced = question.selected.range
+        start = locate(document.text, document.lines, replaced.start, session.encoding)
+        end = locate(document.text, document.lines, replaced.end, session.encoding)
+    is_in_text = start.is_exact and cursor.is_exact and end.is_exact
+    if not is_in_text or not start.offset <= cursor.offset <= end.offset:
+        return "position-outside-text"
+    return None
 
 
 def _snapshot(session: Session, document: Document, question: Question) -> Snapshot:
@@ -146,7 +154,7 @@ def _snapshot(session: Session, document: Document, question: Question) -> Snaps
     end = locate(document.text, document.lines, chosen.range.end, session.encoding).offset
     return replace(
         snapshot,
-        text=snapshot.text[:start] + chosen.text + snapshot.text[max(start, end) :],
+        text=snapshot.text[:start] + chosen.text + snapshot.text[end:],
         offset=start + len(chosen.text),
     )
 

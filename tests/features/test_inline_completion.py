@@ -228,6 +228,39 @@ async def test_the_selected_entry_of_the_completion_list_begins_the_suggestion(
     assert result["items"] == [{"insertText": "pathpass", "range": selected["range"]}]
 
 
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ((1, 3), (1, 60)),
+        ((70, 0), (70, 1)),
+        ((1, 5), (1, 3)),
+        ((1, 6), (1, 7)),
+        ((1, 0), (1, 4)),
+        ((0, 0), (0, 6)),
+    ],
+    ids=["too long", "below", "inverted", "behind the cursor", "before it", "another line"],
+)
+async def test_a_selected_entry_that_cannot_be_where_it_says(
+    server: InProcess, start: tuple[int, int], end: tuple[int, int]
+) -> None:
+    server.client.open(URI, "import os\nos.pa + 1\n")
+    place = {
+        "start": {"line": start[0], "character": start[1]},
+        "end": {"line": end[0], "character": end[1]},
+    }
+    context = {"triggerKind": 1, "selectedCompletionInfo": {"range": place, "text": "path"}}
+    result = await server.client.request(
+        "textDocument/inlineCompletion",
+        {
+            "textDocument": {"uri": URI},
+            "position": {"line": 1, "character": 5},
+            "context": context,
+        },
+    )
+    assert result["items"] == []
+    assert (await last_record(server.client))["reason"] == "position-outside-text"
+
+
 async def test_a_newer_request_supersedes_the_older(held: InProcess) -> None:
     _, older = await begin(held)
     first = held.maker.generation

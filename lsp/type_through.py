@@ -73,13 +73,8 @@ class TypeThrough:
         """Drops a document's suggestions: it was closed, or its text was replaced."""
         self._documents.pop(uri, None)
 
-    def remainder(self, snapshot: Snapshot) -> str | None:
-        """What is left of a suggestion at this cursor, the newest first; None if none fits."""
-        found = self.lookup(snapshot)
-        return None if found is None else found.text
-
     def lookup(self, snapshot: Snapshot) -> Remainder | None:
-        """As `remainder`, and how much of the suggestion has been typed."""
+        """What is left of a suggestion at this cursor, the newest first; None if none fits."""
         suggestions = self._documents.get(snapshot.uri)
         if not suggestions:
             return None

@@ -9,7 +9,7 @@ from lsprotocol import types
 
 from lsp.document_store import Document
 from lsp.line_index import LineIndex
-from lsp.positions import Encoding, locate, n_units, position_of
+from lsp.positions import Encoding, locate, n_units
 from tests.support.naive_document import NaiveDocument
 
 # Everything a line splitter or a counter of code units could get wrong.
@@ -51,13 +51,14 @@ def test_edits(encoding: Encoding, initial: str, changes: list[tuple[float, floa
 
 @pytest.mark.parametrize("encoding", list(Encoding))
 @given(text=text_with_traps)
-def test_positions_and_offsets_are_inverse(encoding: Encoding, text: str) -> None:
+def test_every_position_is_found_and_counts_back(encoding: Encoding, text: str) -> None:
     naive, lines = NaiveDocument(text, encoding), LineIndex(text)
     for place in naive.boundaries():
         found = locate(text, lines, _position(place), encoding)
         assert found.is_exact
         assert n_units(text[: found.offset], encoding) == naive.index(*place)
-        assert position_of(text, lines, found.offset, encoding) == _position(place)
+        line = lines.line_of(found.offset)
+        assert (line, n_units(text[lines.start_of(line) : found.offset], encoding)) == place
 
 
 @pytest.mark.parametrize("encoding", list(Encoding))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from lsp.document import Snapshot
 from lsp.type_through import CONTEXT_AFTER_CHARS, CONTEXT_BEFORE_CHARS, TypeThrough
 from tests.support.cursor import typed
+from tests.support.type_through import remainder
 
 untimed = settings(deadline=None)
 
@@ -51,7 +52,7 @@ def test_typing_any_part_leaves_the_rest(
     snapshot = at(prefix, suffix)
     memory.store(snapshot, text)
     n_typed = data.draw(st.integers(0, len(text)))
-    found = memory.remainder(typed(snapshot, text[:n_typed]))
+    found = remainder(memory, typed(snapshot, text[:n_typed]))
     possible = expected([(snapshot, text)], typed(snapshot, text[:n_typed]))
     assert found in possible if possible else found is None
     if n_typed < len(text):
@@ -68,7 +69,7 @@ def test_never_anything_but_the_rest(
     for snapshot, text in suggested:
         memory.store(snapshot, text)
     now = at(prefix, suffix)
-    found = memory.remainder(now)
+    found = remainder(memory, now)
     possible = expected(suggested, now)
     if found is not None and found not in possible:
         # An editor closed a bracket or quote: with the rest and that in place, it is what was
@@ -98,7 +99,7 @@ def test_typing_and_deleting_within_the_suggestion(
     for step in steps:
         n_typed = min(len(text) - 1, max(0, n_typed + step))
         now = typed(snapshot, text[:n_typed])
-        assert memory.remainder(now) in expected([(snapshot, text)], now)
+        assert remainder(memory, now) in expected([(snapshot, text)], now)
 
 
 @untimed
@@ -109,7 +110,7 @@ def test_a_change_far_away_keeps_and_a_near_one_drops(text: str, filler: str, ne
     memory = TypeThrough()
     memory.store(snapshot, text)
     changed = "# other top\n" + prefix[6:] if not near else prefix[:-1] + "y"
-    found = memory.remainder(at(changed, ""))
+    found = remainder(memory, at(changed, ""))
     assert found == (None if near else text)
 
 
@@ -119,4 +120,4 @@ def test_another_document_gets_nothing(prefix: str, suffix: str, text: str) -> N
     memory = TypeThrough()
     snapshot = at(prefix, suffix)
     memory.store(snapshot, text)
-    assert memory.remainder(replace(snapshot, uri="file:///b.py")) is None
+    assert remainder(memory, replace(snapshot, uri="file:///b.py")) is None

@@ -12,6 +12,7 @@ from lsp.type_through import (
     TypeThrough,
 )
 from tests.support.cursor import at_cursor, typed
+from tests.support.type_through import remainder
 
 
 def check(
@@ -24,7 +25,7 @@ def check(
     """`suggested` was shown in `document`; now the document looks like `now`."""
     memory = TypeThrough()
     memory.store(at_cursor(document, language_id), suggested)
-    assert memory.remainder(at_cursor(now, language_id)) == rest
+    assert remainder(memory, at_cursor(now, language_id)) == rest
 
 
 def test_the_same_cursor_again() -> None:
@@ -107,16 +108,16 @@ def test_the_newest_that_fits_wins() -> None:
     snapshot = at_cursor("x = ‸\n")
     memory.store(snapshot, "foo(a)")
     memory.store(typed(snapshot, "f"), "un(b)")
-    assert memory.remainder(typed(snapshot, "f")) == "un(b)"
-    assert memory.remainder(typed(snapshot, "fo")) == "o(a)"
-    assert memory.remainder(typed(snapshot, "fu")) == "n(b)"
+    assert remainder(memory, typed(snapshot, "f")) == "un(b)"
+    assert remainder(memory, typed(snapshot, "fo")) == "o(a)"
+    assert remainder(memory, typed(snapshot, "fu")) == "n(b)"
 
 
 def test_an_import_added_at_the_top_changes_nothing() -> None:
     memory = TypeThrough()
     body = "y = 1\n" * 400
     memory.store(at_cursor(f"{body}x = ‸\n"), "foo(a)")
-    assert memory.remainder(at_cursor(f"import foo\n{body}x = fo‸\n")) == "o(a)"
+    assert remainder(memory, at_cursor(f"import foo\n{body}x = fo‸\n")) == "o(a)"
 
 
 def test_how_much_was_typed() -> None:
@@ -134,7 +135,7 @@ def test_a_closed_document_is_forgotten() -> None:
     memory.store(snapshot, "foo")
     memory.forget(snapshot.uri)
     memory.forget("file:///never-seen")
-    assert memory.remainder(snapshot) is None
+    assert remainder(memory, snapshot) is None
 
 
 def test_nothing_is_not_remembered() -> None:
@@ -142,7 +143,7 @@ def test_nothing_is_not_remembered() -> None:
     snapshot = at_cursor("x = ‸\n")
     memory.store(snapshot, "")
     memory.store(snapshot, "a" * (MAX_TEXT_CHARS + 1))
-    assert memory.remainder(snapshot) is None
+    assert remainder(memory, snapshot) is None
 
 
 def test_memory_is_bounded_per_document() -> None:
@@ -150,8 +151,8 @@ def test_memory_is_bounded_per_document() -> None:
     snapshot = at_cursor("x = ‸\n")
     for n in range(MAX_SUGGESTIONS + 1):
         memory.store(typed(snapshot, f"{n}"), "rest")
-    assert memory.remainder(typed(snapshot, "0")) is None
-    assert memory.remainder(typed(snapshot, "1")) == "rest"
+    assert remainder(memory, typed(snapshot, "0")) is None
+    assert remainder(memory, typed(snapshot, "1")) == "rest"
 
 
 def test_memory_is_bounded_over_documents() -> None:
@@ -163,7 +164,7 @@ def test_memory_is_bounded_over_documents() -> None:
     for number in range(MAX_DOCUMENTS):
         memory.store(document(number), "foo")
     # Asking for the first keeps it; the second is then the one unused for longest.
-    assert memory.remainder(document(0)) == "foo"
+    assert remainder(memory, document(0)) == "foo"
     memory.store(document(MAX_DOCUMENTS), "foo")
-    assert memory.remainder(document(0)) == "foo"
-    assert memory.remainder(document(1)) is None
+    assert remainder(memory, document(0)) == "foo"
+    assert remainder(memory, document(1)) is None

@@ -17,15 +17,7 @@ from lsp.trimming.ending import fit_end
 from lsp.trimming.place import place_of
 from lsp.trimming.reading import Reading, TrimReason
 
-__all__ = [
-    "MAX_LINES",
-    "TrimReason",
-    "Trimmed",
-    "Trimmer",
-    "is_complete",
-    "trim",
-    "wants_multiline",
-]
+__all__ = ["MAX_LINES", "TrimReason", "Trimmed", "Trimmer"]
 
 MAX_LINES = 16
 """Lines one suggestion may have; more is hard to judge at a glance and slow to wait for."""
@@ -39,25 +31,6 @@ class Trimmed:
     """Why `text` is empty; None if it is not."""
     cut: TrimReason | None = None
     """The first rule that shortened the raw text; None if it was taken to its end."""
-
-
-def trim(
-    raw: str, snapshot: Snapshot, *, multiline: bool | None = None, truncated: bool = False
-) -> Trimmed:
-    """What of `raw` may be shown. `Trimmer` says what the parameters mean."""
-    trimmer = Trimmer(snapshot, multiline=multiline)
-    trimmer.feed(raw)
-    return trimmer.result(truncated=truncated)
-
-
-def is_complete(raw: str, snapshot: Snapshot, *, multiline: bool | None = None) -> bool:
-    """Whether nothing that may follow `raw` can be shown, so that generation may stop."""
-    return Trimmer(snapshot, multiline=multiline).feed(raw)
-
-
-def wants_multiline(snapshot: Snapshot) -> bool:
-    """Whether several lines may be suggested at this cursor; `Trimmer.multiline` without a raw."""
-    return Trimmer(snapshot).multiline
 
 
 class Trimmer:
@@ -79,10 +52,6 @@ class Trimmer:
         self._place = place_of(snapshot, multiline=multiline, max_lines=max_lines)
         self._eol = snapshot.eol
         self._reading = Reading(self._place)
-
-    @property
-    def multiline(self) -> bool:
-        return self._place.multiline
 
     @property
     def is_complete(self) -> bool:

@@ -63,6 +63,8 @@ class Language:
     regex_literals: bool = False
     char_literals: bool = False
     """A single quote is a character only where a second one follows the character (Rust)."""
+    type_arguments: bool = False
+    """Types take arguments in `<` and `>`."""
     indent_width: int = 4
     uses_tabs: bool = False
     """What to indent with where the file shows no habit yet."""

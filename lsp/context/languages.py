@@ -37,6 +37,7 @@ def _braces(
     line_comments: tuple[str, ...] = ("//",),
     regex_literals: bool = False,
     char_literals: bool = False,
+    type_arguments: bool = False,
     indent_width: int = 4,
     uses_tabs: bool = False,
 ) -> Language:
@@ -54,6 +55,7 @@ def _braces(
         continues=_C_WORDS,
         regex_literals=regex_literals,
         char_literals=char_literals,
+        type_arguments=type_arguments,
         indent_width=indent_width,
         uses_tabs=uses_tabs,
     )
@@ -95,6 +97,7 @@ _TABLE = (
         strings=_JS_STRINGS,
         regex_literals=True,
         indent_width=2,
+        type_arguments=True,
     ),
     _braces(
         "typescriptreact",
@@ -104,6 +107,7 @@ _TABLE = (
         strings=_JS_STRINGS,
         regex_literals=True,
         indent_width=2,
+        type_arguments=True,
     ),
     _braces(
         "rust",
@@ -114,6 +118,7 @@ _TABLE = (
             Quote('"', '"', multiline=True),
         ),
         char_literals=True,
+        type_arguments=True,
     ),
     _braces(
         "go",
@@ -134,23 +139,31 @@ _TABLE = (
         aliases=("c++", "objective-cpp", "cuda-cpp"),
         grammar=("tree_sitter_cpp", "language"),
         strings=(Quote('R"(', ')"', escapes=False, multiline=True), _DOUBLE, _SINGLE),
+        type_arguments=True,
     ),
     _braces(
         "java",
         ".java",
         grammar=("tree_sitter_java", "language"),
         strings=(_TRIPLE, _DOUBLE, _SINGLE),
+        type_arguments=True,
     ),
-    _braces("csharp", ".cs", aliases=("c#",), grammar=("tree_sitter_c_sharp", "language")),
+    _braces(
+        "csharp",
+        ".cs",
+        aliases=("c#",),
+        grammar=("tree_sitter_c_sharp", "language"),
+        type_arguments=True,
+    ),
     _braces(
         "php",
         ".php",
         grammar=("tree_sitter_php", "language_php"),
         line_comments=("//", "#"),
     ),
-    _braces("kotlin", ".kt", ".kts", strings=(_TRIPLE, _DOUBLE, _SINGLE)),
-    _braces("swift", ".swift", strings=(_TRIPLE, _DOUBLE)),
-    _braces("dart", ".dart", indent_width=2),
+    _braces("kotlin", ".kt", ".kts", strings=(_TRIPLE, _DOUBLE, _SINGLE), type_arguments=True),
+    _braces("swift", ".swift", strings=(_TRIPLE, _DOUBLE), type_arguments=True),
+    _braces("dart", ".dart", indent_width=2, type_arguments=True),
     _braces("zig", ".zig"),
     _braces("scala", ".scala", ".sc", strings=(_TRIPLE, _DOUBLE), indent_width=2),
     _braces(

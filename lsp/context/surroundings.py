@@ -22,6 +22,9 @@ BEFORE_CHARS = 16_000
 AFTER_CHARS = 6_000
 """Characters after the cursor that are looked at."""
 
+NEXT_LINES = 5
+"""Lines below the cursor's that a suggestion is compared with."""
+
 TAB_COLUMNS = 4
 """Only compared with itself: a tab counts as so many columns when a file mixes tabs and spaces."""
 
@@ -92,17 +95,16 @@ class Surroundings:
         return lines[lines.rfind("\n") + 1 :]
 
     @cached_property
-    def next_lines(self) -> tuple[str, str]:
-        """The two nearest lines below the cursor's that are not blank; "" where there is none."""
+    def next_lines(self) -> tuple[str, ...]:
+        """The `NEXT_LINES` nearest lines below the cursor's that are not blank, or fewer."""
         below = self.after[len(self.line_suffix) :]
         lines = [line.rstrip() for line in below.split("\n", 50)[1:] if line.strip()]
-        first, second, *_ = [*lines, "", ""]
-        return first, second
+        return tuple(lines[:NEXT_LINES])
 
     @property
     def next_line(self) -> str:
         """The nearest line below the cursor's that is not blank; "" if there is none."""
-        return self.next_lines[0]
+        return self.next_lines[0] if self.next_lines else ""
 
     @cached_property
     def _indents(self) -> list[str]:

@@ -21,7 +21,9 @@ def fit_end(text: str, place: Place) -> tuple[str, TrimReason | None]:
     if _is_empty_comment(last_line if before else place.around.line_prefix + text, place):
         text, reason = _stripped(before, place), TrimReason.EMPTY_COMMENT
     while text:
-        overlap = find_overlap(text, place.around, place.enclosure)
+        overlap = find_overlap(
+            text, place.around, place.enclosure, has_angles=place.angles_left is not None
+        )
         if overlap is None:
             break
         reason = TrimReason.REPEATS_SUFFIX

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from lsp.context.brackets import Enclosure, closer_of
 from lsp.context.lexer import Lexer, TokenKind
 from lsp.context.surroundings import Surroundings, columns, indent_of
+from lsp.trimming.angles import closes_angle
 
 _MAX_CHARS = 400
 """Non-blank characters of either side that are compared."""
@@ -23,13 +24,16 @@ class Overlap:
     """It repeats the rest of the line but cannot be cut there without breaking its brackets."""
 
 
-def find_overlap(text: str, around: Surroundings, enclosure: Enclosure) -> Overlap | None:
+def find_overlap(
+    text: str, around: Surroundings, enclosure: Enclosure, *, has_angles: bool = False
+) -> Overlap | None:
     """The longest end of `text` that equals the beginning of the text after the cursor.
 
     White space is not compared. On the cursor's line any whole token counts; when the rest of the
     line is blank, the repetition must begin a line of `text`, at the indentation it has below. What
     closes a bracket, be it opened in `text` or before the cursor, is never a repetition: closing
-    brackets that stand after the cursor already have been cut before.
+    brackets that stand after the cursor already have been cut before. `has_angles`: so have angle
+    brackets, see `lsp.trimming.angles`.
     """
     has_line_suffix = bool(around.line_suffix.strip())
     below = around.after if has_line_suffix else around.after[len(around.line_suffix) :]
@@ -50,7 +54,9 @@ def find_overlap(text: str, around: Surroundings, enclosure: Enclosure) -> Overl
         if not has_line_suffix and not _same_indent(text, start, around):
             continue
         kept = balance_of(text[:start], around, enclosure)
-        if len(kept.opened) > len(whole.opened) or kept.n_closing < whole.n_closing:
+        breaks_angles = has_angles and closes_angle(text, start, around)
+        fewer_closed = len(kept.opened) > len(whole.opened) or kept.n_closing < whole.n_closing
+        if fewer_closed or breaks_angles:
             is_hopeless |= has_line_suffix and n_chars > 1 and bool(_WORD.search(text, start))
             continue
         return Overlap(start)

@@ -10,6 +10,7 @@ from lsp.context.lexer import Zone
 from lsp.context.surroundings import Surroundings, surroundings_of
 from lsp.context.syntax import InsertedBlock, zone_at
 from lsp.document import Snapshot
+from lsp.trimming.angles import angles_left
 
 # What must never reach an editor: control characters, broken characters, line separators the LSP
 # does not count, marks that reorder text, and control tokens a model wrote out as text.
@@ -29,6 +30,8 @@ class Place:
     max_lines: int
     forbidden: re.Pattern[str]
     """What ends a suggestion wherever it comes."""
+    angles_left: int | None
+    """The `<` of type arguments that the suggestion may close; None: `<` and `>` are not paired."""
 
 
 def place_of(snapshot: Snapshot, *, multiline: bool | None, max_lines: int) -> Place:
@@ -46,6 +49,7 @@ def place_of(snapshot: Snapshot, *, multiline: bool | None, max_lines: int) -> P
         multiline,
         max_lines if multiline else 1,
         re.compile(_FORBIDDEN if is_about_tokens else f"{_FORBIDDEN}|{_CONTROL_TOKEN}"),
+        angles_left(around) if enclosure.zone is Zone.CODE else None,
     )
 
 

@@ -11,9 +11,17 @@ from lsp.context.language import BlockStyle
 from lsp.context.lexer import LOOKAHEAD_CHARS, Lexer, Token, TokenKind, Zone
 from lsp.context.surroundings import columns, indent_of, to_newlines
 from lsp.context.syntax import BlockState
+from lsp.trimming.angles import surplus_angle
+from lsp.trimming.neighbours import (
+    is_idle_twice,
+    is_same,
+    repeat_two_below,
+    repeats_above,
+    repeats_below,
+)
 from lsp.trimming.place import Place
 from lsp.trimming.reindent import Indenter
-from lsp.trimming.repetition import is_line_loop, is_telling, loop_end, squash
+from lsp.trimming.repetition import is_line_loop, loop_end
 
 _HEAD = re.compile(r"\s*(?:\w+|</|\S)")
 _LAST_WORD = re.compile(r"[\w$]+$")
@@ -201,6 +209,10 @@ class Reading:
             self._goes_on = True
         n_stable = len(line) - n_unstable
         stop = self._read(line, n_stable, self._state.copy())
+        if n_lines == 0 and self._place.angles_left is not None:
+            angle = surplus_angle(line, self._around, self._place.angles_left)
+            if angle is not None and angle < (n_stable if stop is None else stop[0]):
+                stop = angle, TrimReason.ALREADY_CLOSED
         looped = loop_end(line[:n_stable], self._n_loop_free)
         if looped is not None and (stop is None or looped <= stop[0]):
             return Cut(n_lines, None, TrimReason.REPETITION)
@@ -284,29 +296,26 @@ class Reading:
 
     def _judge_whole(self, line: str) -> Cut | None:
         """The rules that need all of a line: it says again what stands above or below."""
-        around = self._around
-        n_lines = len(self._lines)
-        if n_lines:
-            if not around.line_suffix.strip() and line.lstrip()[0] not in ")]}":
-                is_next = _same(line, around.next_line)
-                is_word = line.strip().rstrip(":") in self._language.continues
-                if is_next and (is_telling(line, 4) or is_word):
-                    return Cut(n_lines, None, TrimReason.REPEATS_NEXT_LINE)
-                are_next = _same(self._lines[-1], around.next_line) and n_lines > 1
-                if are_next and _same(line, around.next_lines[1]) and is_telling(line, 4):
-                    return Cut(n_lines - 1, None, TrimReason.REPEATS_NEXT_LINE)
-            n_looped = is_line_loop(self._lines, line)
-            return Cut(n_lines + 1 - n_looped, None, TrimReason.REPETITION) if n_looped else None
-        full = around.line_prefix + line
-        if around.line_suffix.strip():
+        around, lines = self._around, self._lines
+        n_lines = len(lines)
+        is_code = self._state.lexer.zone is Zone.CODE
+        full = line if n_lines else around.line_prefix + line
+        above_at = max((idx for idx, text in enumerate(lines) if text), default=0)
+        above = lines[above_at] if lines else ""
+        if above_at == 0:
+            above = around.line_prefix + above
+        if not around.line_suffix.strip():
+            # A later line's closing brackets are needed: what stands below already was cut before.
+            is_closing = n_lines > 0 and line.lstrip()[0] in ")]}"
+            if not is_closing and repeats_below(full, around, is_code=is_code):
+                return Cut(n_lines, None, TrimReason.REPEATS_NEXT_LINE)
+            if not is_closing and n_lines and repeat_two_below(above, line, around):
+                return Cut(above_at, None, TrimReason.REPEATS_NEXT_LINE)
+            if not n_lines and repeats_above(full, around.previous_line, is_code=is_code):
+                return Cut(0, None, TrimReason.REPEATS_PREVIOUS_LINE)
+        if not n_lines:
             return None
-        if is_telling(full, 4) and _same(full, around.next_line):
-            return Cut(0, None, TrimReason.REPEATS_NEXT_LINE)
-        if is_telling(full) and _same(full, around.previous_line):
-            return Cut(0, None, TrimReason.REPEATS_PREVIOUS_LINE)
-        return None
-
-
-def _same(line: str, other: str) -> bool:
-    """Whether two lines say the same at the same depth."""
-    return squash(line) == squash(other) and columns(indent_of(line)) == columns(indent_of(other))
+        if is_code and is_same(line, above) and is_idle_twice(line):
+            return Cut(n_lines, None, TrimReason.REPETITION)
+        n_looped = is_line_loop(lines, line)
+        return Cut(n_lines + 1 - n_looped, None, TrimReason.REPETITION) if n_looped else None

@@ -10,6 +10,7 @@ MAX_PERIOD_CHARS = 48
 MAX_PERIOD_LINES = 4
 
 _WORD = re.compile(r"\w")
+_LETTER = re.compile(r"[^\W\d]")
 _SPACE = re.compile(r"\s+")
 
 
@@ -48,7 +49,8 @@ def loop_end(line: str, start: int = 0) -> int | None:
 def is_line_loop(lines: list[str], line: str) -> int:
     """How many lines at the end of `lines` plus `line` repeat the lines before them; 0 for none.
 
-    The same telling line three times, or the same group of 2 to `MAX_PERIOD_LINES` lines twice.
+    The same telling line three times, the same line with a letter in it four times, or the same
+    group of 2 to `MAX_PERIOD_LINES` lines twice.
     """
     tail = [squash(text) for text in (*lines[-3 * MAX_PERIOD_LINES :], line)]
     if not tail[-1]:
@@ -63,4 +65,5 @@ def is_line_loop(lines: list[str], line: str) -> int:
         is_same = all(group == groups[0] for group in groups)
         if is_same and any(is_telling(text, 6) for text in groups[0]):
             return period * (rounds - 1)
-    return 0
+    is_run = len(tail) >= MIN_LOOP_ROUNDS and len(set(tail[-MIN_LOOP_ROUNDS:])) == 1
+    return MIN_LOOP_ROUNDS - 1 if is_run and _LETTER.search(tail[-1]) else 0

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lsp.document import Snapshot
-from lsp.ghost_text import Trimmer, TrimReason, is_complete, trim
+from lsp.ghost_text import Trimmer, TrimReason
+from tests.support.ghost_text import is_complete, trim
 
 untimed = settings(deadline=None)
 
@@ -26,6 +27,11 @@ DOCUMENTS = {
         "use std::io;\n\nfn add<'a>(x: &'a str) -> i32 {\n    let c = '{';\n    match x {\n"
         '        "a" => 1,\n        _ => {\n            2\n        }\n    }\n}\n'
     ),
+    "typescript": (
+        "const m: Map<string, Set<number>> = new Map<string, Set<number>>();\nlet a = 1;\n"
+        "function add<T>(a: Array<T>, b: () => T): T {\n  if (a.length >= 2) {\n    a = b;\n"
+        "    a = b;\n  }\n  const c = first(1);\n  const d = second(2);\n  return c;\n}\n"
+    ),
     "go": "package main\n\nfunc add(a int) int {\n\tif a > 0 {\n\t\treturn a\n\t}\n\treturn a\n}\n",
     "c": '#include <a.h>\n\nint add(int a)\n{\n  if (a) {\n    puts("(");\n  }\n  return a;\n}\n',
     "ruby": "def add(a)\n  if a\n    [1, 2].each do |x|\n      puts x\n    end\n  end\nend\n",
@@ -36,6 +42,7 @@ DOCUMENTS = {
 }
 PIECES = [
     *("a", "b", "x", "add", "return", "if", "else", "end", "}", "{", "(", ")", "[", "]", '"', "'"),
+    *("<", ">", "=> ", "<a>", "a = b;\n", "a = b;\n    a = b;\n", "i += 1\n", "@a\n", "try:\n"),
     *(" ", "\n", "\n    ", "\n  ", "\n\t", "\t", "\r\n", ",", ";", ":", ".", "=", "1", "# ", "//"),
     *('"""', "`", "\\", "/*", "*/", "return x", "x = 1", "else:", "} else {", "<|", "<|a", "</p>"),
     *("\x00", "é", "😀", "\u2028", "\ufffd", "0, 0, 0, 0, ", "x = 1\n", "    return x\n"),

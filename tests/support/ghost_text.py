@@ -1,9 +1,24 @@
-"""The one check of what is shown of what a model says."""
+"""A whole text trimmed at once, and the one check of what is shown of what a model says."""
 
 from __future__ import annotations
 
-from lsp.ghost_text import TrimReason, trim
+from lsp.document import Snapshot
+from lsp.ghost_text import Trimmed, Trimmer, TrimReason
 from tests.support.cursor import at_cursor
+
+
+def trim(
+    raw: str, snapshot: Snapshot, *, multiline: bool | None = None, truncated: bool = False
+) -> Trimmed:
+    """What of `raw` may be shown."""
+    trimmer = Trimmer(snapshot, multiline=multiline)
+    trimmer.feed(raw)
+    return trimmer.result(truncated=truncated)
+
+
+def is_complete(raw: str, snapshot: Snapshot, *, multiline: bool | None = None) -> bool:
+    """Whether nothing that may follow `raw` can be shown."""
+    return Trimmer(snapshot, multiline=multiline).feed(raw)
 
 
 def check(

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import pytest
 
-from lsp.ghost_text import TrimReason, is_complete
+from lsp.ghost_text import TrimReason
 from tests.support.cursor import at_cursor
-from tests.support.ghost_text import check
+from tests.support.ghost_text import check, is_complete
 
 # Indentation.
 

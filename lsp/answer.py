@@ -32,6 +32,7 @@ class Question:
     """A request for suggestions, by whichever method it came."""
 
     request_id: str | int
+    method: str
     uri: str
     position: types.Position
     trigger: Trigger
@@ -60,7 +61,7 @@ async def answer(session: Session, question: Question) -> Answer:
     # The snapshot and the settings are taken before the first await: what arrives later, a change
     # above all, ends this request and is not mixed into it.
     settings = session.settings
-    job = session.jobs.begin(question.uri)
+    job = session.jobs.begin(question.uri, question.method)
     work = Work()
     snapshot: Snapshot | None = None
     texts: list[str] = []

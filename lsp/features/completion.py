@@ -25,6 +25,7 @@ async def completion(session: Session, params: types.CompletionParams) -> types.
         session,
         Question(
             request_id=session.request_id(),
+            method=types.TEXT_DOCUMENT_COMPLETION,
             uri=params.text_document.uri,
             position=params.position,
             # Editors send the same kind for every key, so asking by hand cannot be told apart.

@@ -22,6 +22,7 @@ async def inline_completion(
         session,
         Question(
             request_id=session.request_id(),
+            method=types.TEXT_DOCUMENT_INLINE_COMPLETION,
             uri=params.text_document.uri,
             position=params.position,
             trigger=Trigger.INVOKED if is_invoked else Trigger.AUTOMATIC,

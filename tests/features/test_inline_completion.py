@@ -1,4 +1,4 @@
-"""`textDocument/inlineCompletion`: what is shown, what is not and why, and latest wins."""
+"""`textDocument/inlineCompletion`: what is shown, what is not, and why."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from tests.support.client import (
     Client,
     InProcess,
     Json,
-    ResponseError,
     in_process,
     insertion,
 )
@@ -259,81 +258,6 @@ async def test_a_selected_entry_that_cannot_be_where_it_says(
     )
     assert result["items"] == []
     assert (await last_record(server.client))["reason"] == "position-outside-text"
-
-
-async def test_a_newer_request_supersedes_the_older(held: InProcess) -> None:
-    _, older = await begin(held)
-    first = held.maker.generation
-    _, newer = held.client.start_inline(URI, 1, 4)
-    assert (await older)["items"] == []
-    assert first.is_cancelled
-    await held.maker.submitted(2)
-    held.maker.generation.send("pass")
-    held.maker.generation.finish()
-    assert len((await newer)["items"]) == 1
-    records = await held.client.records()
-    assert [(r["outcome"], r["reason"]) for r in records] == [
-        ("superseded", "newer-request"),
-        ("shown", None),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("method", "params", "reason"),
-    [
-        (
-            "textDocument/didChange",
-            {"textDocument": {"uri": URI, "version": 2}, "contentChanges": []},
-            "document-changed",
-        ),
-        ("textDocument/didClose", {"textDocument": {"uri": URI}}, "document-closed"),
-    ],
-)
-async def test_a_change_or_close_supersedes(
-    held: InProcess, method: str, params: Json, reason: str
-) -> None:
-    _, future = await begin(held)
-    held.client.notify(method, params)
-    assert (await future)["items"] == []
-    assert held.maker.generation.is_cancelled
-    record = await last_record(held.client)
-    assert (record["outcome"], record["reason"]) == ("superseded", reason)
-
-
-async def test_other_documents_are_left_alone(held: InProcess) -> None:
-    _, first = await begin(held)
-    held.client.open("file:///project/b.py", "value = \n")
-    _, second = held.client.start_inline("file:///project/b.py", 0, 8)
-    await held.maker.submitted(2)
-    for generation in held.maker.engine.generations:
-        generation.send("1")
-        generation.finish()
-    assert (await first)["items"]
-    assert (await second)["items"]
-
-
-async def test_a_cancel_is_answered_once_with_its_code(held: InProcess) -> None:
-    request_id, future = await begin(held)
-    held.client.cancel(request_id)
-    with pytest.raises(ResponseError) as raised:
-        await future
-    assert raised.value.code == -32800
-    assert held.maker.generation.is_cancelled
-    held.client.cancel(request_id)
-    record = await last_record(held.client)
-    assert (record["outcome"], record["reason"]) == ("cancelled", "client")
-    assert len(held.client.responses[request_id]) == 1
-
-
-async def test_a_cancel_right_behind_its_request(held: InProcess) -> None:
-    held.client.open(URI, marked(FUNCTION).text)
-    request_id, future = held.client.start_inline(URI, 1, 4)
-    held.client.cancel(request_id)
-    with pytest.raises(ResponseError):
-        await future
-    await held.client.request("sotto/status")
-    assert len(held.client.responses[request_id]) == 1
-    assert all(generation.is_cancelled for generation in held.maker.engine.generations)
 
 
 async def test_the_snapshot_is_of_the_moment_the_request_arrived(server: InProcess) -> None:

@@ -77,6 +77,8 @@ class LatencyResult(msgspec.Struct, frozen=True, kw_only=True):
     cancels: bool
     model: StatusModel
     n_threads: int
+    server_options: dict[str, Any]
+    """What Sotto was told beyond its defaults."""
     peer: str | None
     peer_arguments: tuple[str, ...]
     runs: list[Run]
@@ -90,14 +92,14 @@ class Bench:
         self._speed: float | None = options.speed
         self._cancels: bool = options.cancels
         self._sessions = sessions
-        self._options = {"model": {"threads": options.threads}} if options.threads else {}
+        self.server_options = _server_options(options)
         self.peer_arguments = (*llama_vim.SERVER_ARGUMENTS, *options.peer_argument)
         self.model: StatusModel
         self.n_threads = 0
 
     async def sotto(self) -> Run:
         arguments = [] if self._model is None else ["--model", str(self._model)]
-        async with Editor(sotto_command(*arguments), options=self._options) as editor:
+        async with Editor(sotto_command(*arguments), options=self.server_options) as editor:
             status = await editor.ready(self._model)
             assert status.model is not None
             self.model, self.n_threads = status.model, status.threads
@@ -124,6 +126,15 @@ class Bench:
             cpu = server.cpu_seconds() - cpu
             cost = msgspec.to_builtins(llama_vim.cost(driver.responses))
             return _run("llama-server", keys, seconds, cpu, server.rss_bytes(), cost)
+
+
+def _server_options(options: argparse.Namespace) -> dict[str, Any]:
+    chosen: dict[str, Any] = {}
+    if options.threads is not None:
+        chosen["model"] = {"threads": options.threads}
+    if options.min_confidence is not None:
+        chosen["inlineCompletion"] = {"minConfidence": options.min_confidence}
+    return chosen
 
 
 def _run(
@@ -178,6 +189,7 @@ async def measure(options: argparse.Namespace, sessions: list[Session]) -> Laten
         # The path is the machine's business.
         model=msgspec.structs.replace(bench.model, path=Path(bench.model.path).name),
         n_threads=bench.n_threads,
+        server_options=bench.server_options,
         peer=peer_says,
         peer_arguments=bench.peer_arguments if peer else (),
         runs=runs,
@@ -277,6 +289,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--llama-server", type=Path, default=None, help="default: as built here")
     parser.add_argument("--no-peer", action="store_true", help="measure Sotto alone")
     parser.add_argument("--peer-argument", action="append", default=[], metavar="ARG")
+    parser.add_argument("--min-confidence", type=float, help="Sotto's gate; 0 shows everything")
     parser.add_argument("--no-cancel", dest="cancels", action="store_false", help="as Neovim")
     parser.add_argument("--out", type=Path, help="default: a new file in bench/results/")
     options = parser.parse_args(arguments)

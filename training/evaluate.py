@@ -14,7 +14,9 @@ import json
 import math
 import random
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -77,15 +79,44 @@ def _first_piece(text: str) -> str:
     return text[: len(text) - len(body)] + body[:n] if body else ""
 
 
+class Notebook:
+    """Answers as they come, one a line, so that an interrupted evaluation goes on where it was."""
+
+    def __init__(self, path: Path | None, pause_file: Path | None) -> None:
+        self._path, self._pause_file = path, pause_file
+        self._known: list[Answer] = []
+        if path is not None and path.exists():
+            lines = path.read_text().splitlines()
+            self._known = [Answer(**json.loads(line)) for line in lines]
+
+    def answer(self, index: int, make: Callable[[], Answer]) -> Answer:
+        """The answer to case `index`: written before, or made now. Waits while paused."""
+        if index < len(self._known):
+            return self._known[index]
+        while self._pause_file is not None and self._pause_file.exists():
+            time.sleep(2.0)
+        made = make()
+        if self._path is not None:
+            with self._path.open("a") as file:
+                file.write(json.dumps(asdict(made)) + "\n")
+        return made
+
+
 def answer_all(
-    runtime: Runtime, cases: list[Case], order: str, window: Window, *, heal: bool
+    runtime: Runtime,
+    cases: list[Case],
+    order: str,
+    window: Window,
+    notebook: Notebook,
+    *,
+    heal: bool,
 ) -> list[Answer]:
-    answers: list[Answer] = []
-    for case in cases:
+    def make(case: Case) -> Answer:
         prompt = build(case, runtime, order, window, heal=heal)
         out = runtime.generate(prompt.tokens, MAX_TOKENS, typed=prompt.typed)
-        answers.append(judge(case, out.text, out.logprobs, ended=out.ended))
-    return answers
+        return judge(case, out.text, out.logprobs, ended=out.ended)
+
+    return [notebook.answer(i, partial(make, case)) for i, case in enumerate(cases)]
 
 
 def baseline(runtime: Runtime, cases: list[Case], window: Window) -> list[Answer]:
@@ -183,14 +214,15 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
     documents = held_out(args.corpus / "corpus.jsonl", frozenset(args.languages))
     cases = make_cases(documents, args.n)
     window = Window(args.prefix_tokens, args.suffix_tokens)
-    started = time.monotonic()
-    answers = answer_all(runtime, cases, args.order, window, heal=not args.no_healing)
+    path = args.out.with_suffix(".answers.jsonl") if args.out is not None else None
+    notebook = Notebook(path, args.pause_file)
+    heal = not args.no_healing
+    answers = answer_all(runtime, cases, args.order, window, notebook, heal=heal)
     result: dict[str, Any] = {
         "model": args.model.name,
         "order": args.order,
         "window": asdict(window),
         "packages": sorted({d["package"] for d in documents}),
-        "seconds": round(time.monotonic() - started, 1),
         "answers": summary(answers),
         "by_package": {
             name: summary([a for a in answers if a.package == name])["all"]
@@ -220,6 +252,7 @@ def main() -> None:
     parser.add_argument("--prefix-tokens", type=int, default=Window.prefix)
     parser.add_argument("--suffix-tokens", type=int, default=Window.suffix)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--pause-file", type=Path, help="wait while this file exists")
     parser.add_argument("--no-healing", action="store_true")
     parser.add_argument("--baseline", action="store_true", help="also the n-gram baseline")
     parser.add_argument("--bits", action="store_true", help="also bits per byte")

@@ -23,6 +23,9 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
     exact_reuse: bool = False
     """Makes reuse bit-exact for K-quantised models too, at the price of evaluating at least eight
     tokens a request. Other models are exact anyway; see docs/engine.md."""
+    use_cache_model: bool = True
+    """Mix what the open file says comes next into the model's choice, for the families that gain by
+    it (docs/engine.md). False is the model alone; for tests and comparisons."""
     prompt_order: PromptOrder | None = None
     """Order of fill-in-the-middle prompts; None takes the model family's from the catalogue."""
     use_token_healing: bool = True

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from inference.backends.base import Logits
 from inference.backends.vocabulary import TokenIds, Vocabulary
+from inference.cache_model import CacheModel
 from inference.detokenizer import Detokenizer
 from inference.errors import InferenceError
 from inference.prompts.fim import BuiltPrompt
@@ -80,13 +81,21 @@ class Job:
         decoded answers, as evaluating them again could take many seconds."""
         return self.priority < Priority.CHAT
 
-    def begin(self, prompt: BuiltPrompt, vocabulary: Vocabulary, stops: Sequence[str]) -> None:
+    def begin(
+        self,
+        prompt: BuiltPrompt,
+        vocabulary: Vocabulary,
+        stops: Sequence[str],
+        cache_model: CacheModel | None = None,
+    ) -> None:
         """Sets the job up for its first step."""
         self._begun = time.perf_counter()
         self.tokens = list(prompt.tokens)
         self.n_prompt = len(prompt.tokens)
         self._constraint = prompt.constraint
         self._vocabulary = vocabulary
+        self._cache_model = cache_model
+        self._continued = list(prompt.above)
         self._detokenizer = Detokenizer(skip=prompt.constraint)
         self._stops = StopMatcher((*self.request.sampling.stop, *stops))
 
@@ -98,11 +107,14 @@ class Job:
 
         Returns why the generation is over, or None. Raises `BackendError` for broken logits.
         """
+        if self._cache_model is not None:
+            logits = self._cache_model.mix(self._continued, logits)
         choice = self._sampler.choose(logits, self._allowed())
         self._n_decoded += 1
         if choice.token in self._vocabulary.end_ids:
             return FinishReason.STOP
         self.tokens.append(choice.token)
+        self._continued.append(choice.token)
         piece = self._vocabulary.piece(choice.token)
         n_spelt = min(len(self._constraint), len(piece))
         self._constraint = self._constraint[n_spelt:]

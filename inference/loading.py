@@ -40,6 +40,7 @@ def load_model(config: EngineConfig, report: Callable[[float], bool]) -> LoadedM
         backend.n_ctx,
         order=config.prompt_order,
         heal=config.use_token_healing,
+        use_cache_model=config.use_cache_model,
     )
     return LoadedModel(backend, prompts, _info(summary, backend.n_ctx))
 
@@ -55,5 +56,5 @@ def _info(summary: ModelSummary, n_ctx: int) -> ModelInfo:
         size_bytes=summary.size_bytes,
         is_builtin=summary.is_builtin,
         supports_fim=summary.fim is not None,
-        min_mean_logprob=family_named(summary.family).min_mean_logprob,
+        min_line_logprob=family_named(summary.family).min_line_logprob,
     )

@@ -123,7 +123,12 @@ class Runner:
             self._scheduler.remove(job)
             job.fail(error)
             return False
-        job.begin(prompt, self._backend.vocabulary, self._prompts.stops(job.request))
+        job.begin(
+            prompt,
+            self._backend.vocabulary,
+            self._prompts.stops(job.request),
+            self._prompts.cache_model(prompt),
+        )
         if not prompt.tokens:
             self._end(job, FinishReason.STOP)
             return False

@@ -141,7 +141,7 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int
     is_builtin: bool
     supports_fim: bool
-    min_mean_logprob: float
+    min_line_logprob: float
     """Default of the confidence gate for this model's family."""
 
 

@@ -62,6 +62,11 @@ class Trimmer:
         self._reading.feed(text)
         return self.is_complete
 
+    def restart(self, text: str) -> None:
+        """Forgets what was fed and takes `text`, at the same place."""
+        self._reading = Reading(self._place)
+        self._reading.feed(text)
+
     def result(self, *, truncated: bool = False) -> Trimmed:
         """What may be shown of all that was fed.
 

@@ -97,9 +97,9 @@ class InlineCompletionOptions(_Group):
             Meta(
                 ge=0,
                 le=1,
-                description="Suggestions the model is less sure of are not shown while you type. "
-                "It is the mean (geometric) probability of the suggestion's tokens; 0 shows "
-                "everything. Without it the model's own default is used. "
+                description="What the model is less sure of is not shown while you type: a "
+                "suggestion ends before the first word that makes its line less probable than "
+                "this. 0 shows everything. Without it the model's own default is used. "
                 "A suggestion you ask for is always shown.",
             ),
         ]

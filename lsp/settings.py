@@ -37,8 +37,8 @@ class InlineCompletionSettings(msgspec.Struct, frozen=True, kw_only=True):
     disabled_languages: tuple[str, ...] = ()
     multiline: AutoAlwaysNever = "auto"
 
-    def min_mean_logprob(self, model_default: float) -> float:
-        """The least mean log-probability that is shown; natural logarithm, at most 0."""
+    def min_line_logprob(self, model_default: float) -> float:
+        """The least probability of a line that is shown, as a natural logarithm, at most 0."""
         if self.min_confidence is None:
             return model_default
         return math.log(self.min_confidence) if self.min_confidence > 0 else -math.inf

@@ -6,6 +6,7 @@ Knows no protocol and no session; `sotto complete` runs the same code.
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -18,6 +19,7 @@ from inference import (
     Priority,
     SamplingParams,
 )
+from lsp.confidence import Confidence
 from lsp.context.gates import GateLimits, Trigger, should_suggest
 from lsp.document import Snapshot
 from lsp.ghost_text import Trimmer
@@ -59,7 +61,6 @@ class Candidate:
     text: str
     reason: str | None
     """Why `text` is empty."""
-    mean_logprob: float
 
 
 async def suggest(
@@ -89,23 +90,20 @@ async def suggest(
             work.source = "type-through" if remembered.n_typed_chars else "cache"
             return [remembered.text]
     work.source = "model"
-    n_candidates = settings.candidates if trigger is Trigger.INVOKED else 1
+    is_asked_for = trigger is Trigger.INVOKED
+    threshold = -math.inf if is_asked_for else settings.min_line_logprob(model.min_line_logprob)
+    n_candidates = settings.candidates if is_asked_for else 1
     prompt = _prompt(snapshot, path)
     for seed in range(n_candidates):
         request = _request(snapshot, prompt, settings, seed=seed)
         work.generations.append(engine.submit(request))
     candidates = await asyncio.gather(
-        *(_run(generation, snapshot, settings) for generation in work.generations)
+        *(_run(generation, snapshot, settings, threshold) for generation in work.generations)
     )
     texts = list(dict.fromkeys(c.text for c in candidates if c.text))
     if not texts:
         work.reason = candidates[0].reason
         return []
-    if trigger is Trigger.AUTOMATIC:
-        threshold = settings.min_mean_logprob(model.min_mean_logprob)
-        if candidates[0].mean_logprob < threshold:
-            work.reason = "low-confidence"
-            return []
     type_through.store(snapshot, texts[0])
     return texts
 
@@ -137,16 +135,23 @@ def _request(
 
 
 async def _run(
-    generation: Generation, snapshot: Snapshot, settings: InlineCompletionSettings
+    generation: Generation,
+    snapshot: Snapshot,
+    settings: InlineCompletionSettings,
+    min_line_logprob: float,
 ) -> Candidate:
     """Stream one generation until nothing of what follows could be shown."""
     trimmer = Trimmer(
         snapshot, multiline=_MULTILINE[settings.multiline], max_lines=settings.max_lines
     )
-    logprobs: list[float] = []
+    confidence = Confidence(min_line_logprob)
     is_complete = False
     async for chunk in generation:
-        logprobs += chunk.logprobs
+        if not confidence.feed(chunk.text, chunk.logprobs):
+            generation.cancel()
+            trimmer.restart(confidence.sure)
+            is_complete = True
+            break
         is_complete = trimmer.feed(chunk.text)
         if is_complete:
             generation.cancel()
@@ -156,11 +161,8 @@ async def _run(
         result = await generation.result()
         is_truncated = result.finish_reason is FinishReason.LENGTH
     trimmed = trimmer.result(truncated=is_truncated)
-    return Candidate(
-        text=trimmed.text,
-        reason=trimmed.reason,
-        mean_logprob=sum(logprobs) / len(logprobs) if logprobs else 0.0,
-    )
+    reason = "low-confidence" if confidence.is_lost else trimmed.reason
+    return Candidate(text=trimmed.text, reason=None if trimmed.text else reason)
 
 
 def _encodable(text: str) -> str:

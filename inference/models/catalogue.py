@@ -9,6 +9,8 @@ from pathlib import Path
 
 import msgspec
 
+from inference.cache_model import CacheWeights
+
 
 class PromptOrder(StrEnum):
     """In which order a fill-in-the-middle prompt gives its parts."""
@@ -30,12 +32,15 @@ class Family(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     prefix_tokens: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     prompt_order: PromptOrder
-    min_mean_logprob: float
-    """Default of the confidence gate: natural logarithm, mean over a suggestion's tokens."""
+    min_line_logprob: float
+    """Default of the confidence gate: natural logarithm of the least probability of a
+    suggestion's line."""
     calibrated: bool
-    """Whether `min_mean_logprob` was measured on this family, not guessed."""
+    """Whether `min_line_logprob` was measured on this family, not guessed."""
     stop_texts: tuple[str, ...]
     notes: str
+    cache_weights: CacheWeights = ()
+    """Of the cache language model that is mixed in; empty for none."""
 
     def fits(self, architecture: str, prefix_token: str | None, names: tuple[str, ...]) -> bool:
         """The rule is described in `catalogue.toml`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from inference.backends.vocabulary import Vocabulary
+from inference.cache_model import CacheModel
 from inference.errors import InferenceError, PromptTooLongError
 from inference.models.catalogue import PromptOrder, family_named
 from inference.models.summary import ModelSummary
@@ -25,10 +26,12 @@ class PromptBuilder:
         *,
         order: PromptOrder | None = None,
         heal: bool = True,
+        use_cache_model: bool = True,
     ) -> None:
         """
         Args:
             order: of fill-in-the-middle prompts; None takes the model family's.
+            use_cache_model: where the family has weights for it.
         """
         family = family_named(summary.family)
         self._vocabulary = vocabulary
@@ -38,6 +41,7 @@ class PromptBuilder:
         )
         self._blocks = BlockTokenizer(vocabulary.tokenize)
         self._fim_stops = family.stop_texts
+        self._cache_weights = family.cache_weights if use_cache_model else ()
 
     def build(self, request: GenerationRequest) -> BuiltPrompt:
         """Raises `PromptTooLongError`."""
@@ -52,6 +56,12 @@ class PromptBuilder:
         if unknown:
             raise InferenceError(f"The model has no token {unknown[0]}.")
         return BuiltPrompt(list(tokens))
+
+    def cache_model(self, prompt: BuiltPrompt) -> CacheModel | None:
+        """What the prompt's own text says comes next, for families that gain by it."""
+        if not self._cache_weights or not prompt.above:
+            return None
+        return CacheModel((prompt.below, prompt.above), self._cache_weights)
 
     def stops(self, request: GenerationRequest) -> tuple[str, ...]:
         """Stop strings of the model's family, beside the request's own."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from inference.backends.vocabulary import Vocabulary
@@ -26,6 +27,10 @@ class BuiltPrompt:
     tokens: list[int]
     constraint: bytes = b""
     """Bytes of the text before the cursor that the model spells again; not part of the answer."""
+    above: Sequence[int] = ()
+    """Of fill-in-the-middle: tokens of the text that the answer continues."""
+    below: Sequence[int] = ()
+    """Tokens of the text after the cursor."""
 
 
 class FimPromptBuilder:
@@ -74,21 +79,22 @@ class FimPromptBuilder:
         """A model that knows no fill-in-the-middle sees the text before the cursor."""
         tokens = window_before(prefix, budget, self._blocks.tokens).tokens
         seam = self._seam(tokens, _typed(prefix))
-        return BuiltPrompt(self._start + tokens[: seam.n_kept], seam.constraint)
+        kept = tokens[: seam.n_kept]
+        return BuiltPrompt(self._start + kept, seam.constraint, kept)
 
     def _psm(self, fim: FimTokens, prompt: FimPrompt, budget: int) -> BuiltPrompt:
         before, after = windows(prompt.prefix, prompt.suffix, budget, self._blocks.tokens)
         seam = self._seam(before.tokens, _typed(before.text))
         kept = before.tokens[: seam.n_kept]
         tokens = [*self._start, fim.prefix, *kept, fim.suffix, *after.tokens, *_middle(fim)]
-        return BuiltPrompt(tokens, seam.constraint)
+        return BuiltPrompt(tokens, seam.constraint, kept, after.tokens)
 
     def _spm(self, fim: FimTokens, prompt: FimPrompt, budget: int) -> BuiltPrompt:
         before, after = windows(prompt.prefix, prompt.suffix, budget, self._blocks.tokens)
         seam = self._seam(before.tokens, _typed(before.text))
         kept = before.tokens[: seam.n_kept]
         tokens = [*self._start, fim.suffix, *after.tokens, fim.prefix, *kept, *_middle(fim)]
-        return BuiltPrompt(tokens, seam.constraint)
+        return BuiltPrompt(tokens, seam.constraint, kept, after.tokens)
 
     def _anchored(self, fim: FimTokens, prompt: FimPrompt, budget: int) -> BuiltPrompt:
         """As PSM, but the answer begins with what is typed of the line, so that while a line is
@@ -105,7 +111,8 @@ class FimPromptBuilder:
         kept = typed.tokens[: seam.n_kept]
         middle = _middle(fim)
         tokens = [*self._start, fim.prefix, *before.tokens, fim.suffix, *after.tokens]
-        return BuiltPrompt([*tokens, *middle, *kept], seam.constraint)
+        above_cursor = [*before.tokens, *kept]
+        return BuiltPrompt([*tokens, *middle, *kept], seam.constraint, above_cursor, after.tokens)
 
     def _seam(self, tokens: list[int], typed: str) -> Seam:
         if not self._heal:

@@ -146,7 +146,7 @@ async def test_an_unknown_document_and_a_place_outside_the_text(client: Client) 
 
 async def test_low_confidence_shows_nothing_unless_asked_for(held: InProcess) -> None:
     _, future = await begin(held)
-    held.maker.generation.send("maybe", logprob=-3.0)
+    held.maker.generation.send("maybe", logprob=-30.0)
     held.maker.generation.finish()
     assert (await future)["items"] == []
     record = await last_record(held.client)
@@ -155,7 +155,7 @@ async def test_low_confidence_shows_nothing_unless_asked_for(held: InProcess) ->
     _, future = held.client.start_inline(URI, 1, 4, is_invoked=True)
     await held.maker.submitted(4)
     for generation in held.maker.engine.generations:
-        generation.send("maybe", logprob=-3.0)
+        generation.send("maybe", logprob=-30.0)
         generation.finish()
     assert [item["insertText"] for item in (await future)["items"]] == ["maybe"]
 

@@ -221,7 +221,7 @@ class FakeLoader:
             size_bytes=1,
             is_builtin=False,
             supports_fim=True,
-            min_mean_logprob=-1.0,
+            min_line_logprob=-1.0,
         )
         return LoadedModel(self.backend, make_prompts(self.backend), info)
 

@@ -37,7 +37,7 @@ class ScriptedGeneration:
         self._chunks: asyncio.Queue[Chunk | None] = asyncio.Queue()
         self._result: asyncio.Future[GenerationResult] = asyncio.Future()
 
-    def send(self, text: str, *, logprob: float = -0.1) -> None:
+    def send(self, text: str, *, logprob: float = -0.02) -> None:
         if self._result.done():
             return
         self._text += text
@@ -135,7 +135,7 @@ class ScriptedEngine:
             size_bytes=1,
             is_builtin=self.config.model_path is None,
             supports_fim=True,
-            min_mean_logprob=-1.0,
+            min_line_logprob=-20.0,
         )
 
     def start(self, on_status: Callable[[EngineStatus], None] | None = None) -> None:

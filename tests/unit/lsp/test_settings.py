@@ -153,4 +153,4 @@ def test_no_configuration_breaks_anything(content: dict[str, object]) -> None:
 )
 def test_confidence_as_a_log_probability(confidence: float | None, threshold: float) -> None:
     settings = InlineCompletionSettings(min_confidence=confidence)
-    assert settings.min_mean_logprob(-1.5) == threshold
+    assert settings.min_line_logprob(-1.5) == threshold

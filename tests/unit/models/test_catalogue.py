@@ -33,7 +33,7 @@ def test_families_refer_to_what_the_catalogue_knows(known: Catalogue) -> None:
         assert set(family.architectures) <= architectures, family.name
         assert set(family.prefix_tokens) <= prefixes, family.name
         assert all(name == name.lower() for name in family.names), family.name
-        assert family.min_mean_logprob < 0, family.name
+        assert family.min_line_logprob < 0, family.name
 
 
 def test_names_of_families_are_unique_and_the_last_one_fits_anything(known: Catalogue) -> None:

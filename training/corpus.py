@@ -19,7 +19,7 @@ import re
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +39,8 @@ GENERATED = re.compile(
 )
 LICENCE_WORDS = re.compile(r"copyright|licen[cs]e|spdx", re.IGNORECASE)
 MAX_FILE_CHARS = 60_000
+DOWNLOADS = 6
+"""Archives fetched at a time."""
 
 
 @dataclass(frozen=True)
@@ -227,10 +229,12 @@ def main() -> None:
     folders: list[Path] = args.archives or [args.out / "archives"]
     sources = load_manifest(args.sources)
     if args.download:
-        for source in sources:
-            if source.kind != "stdlib" and find_archive(source, folders) is None:
-                print("fetching", source.name, source.version, file=sys.stderr)
-                download(source, folders[0])
+        missing = [s for s in sources if s.kind != "stdlib" and find_archive(s, folders) is None]
+        print(f"fetching {len(missing)} archives", file=sys.stderr)
+        # Each is a process of its own that waits for the network most of the time.
+        with ThreadPoolExecutor(DOWNLOADS) as pool:
+            for _ in pool.map(lambda source: download(source, folders[0]), missing):
+                pass
     write(build(sources, folders, args.stdlib, args.cap, args.processes), args.out)
 
 

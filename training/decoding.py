@@ -1,27 +1,31 @@
-"""What a cache of the open file and project adds to a model when it decodes.
+"""What other evidence adds to a model when it decodes; and the weights the product uses.
 
     python -m training.decoding --model NAME-q8_0.gguf --corpus FOLDER --out decoding.json
 
-Weights are fitted on some holes and tried on others, of other packages. Compared are the model
-alone, with the open file's n-grams, and with those of the whole package as well (every file but
-the open one): nats per token of the right answer, exact lines, and precision by confidence.
+Three sources are mixed in, one after the other, each with weights fitted on holes of some held-out
+packages and tried on holes of the others: the open file's n-grams, those of the rest of its package
+(as if the project were indexed), and the file's identifiers that begin with the word in the making.
+Reported for each: nats per token of the right answer, exact lines, and precision by confidence. The
+weights of the open file go into the catalogue (`cache_weights`).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections import defaultdict
-from collections.abc import Callable
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
+from inference.cache_model import MAX_ORDER, N_AGREEMENTS, NgramIndex, mixed
 from training.cases import Case, held_out, make_cases
 from training.evaluate import MAX_TOKENS, Answer, coverage_curve, judge, summary, threshold_for
-from training.ngram import NgramIndex, best_weight, bucket_of, mix
+from training.ngram import best_weight
 from training.prompting import Prompt, Window, build
 from training.runtime import Floats, Mixer, Runtime
 
@@ -29,16 +33,60 @@ Bucket = tuple[int, int]
 Weights = dict[Bucket, float]
 MIN_PAIRS = 8
 """A bucket seen less often in fitting gets no weight."""
+_IDENTIFIER = re.compile(r"[^\W\d]\w+")
+_HALF = re.compile(r"[^\W\d]\w*$")
+
+
+class Evidence(Protocol):
+    def look(self, context: Sequence[int]) -> tuple[Bucket, Counter[int]] | None:
+        """What may come after `context`, and how far to trust it."""
+        ...
+
+
+class Ngrams:
+    """The continuations of the longest match in some texts."""
+
+    def __init__(self, texts: Sequence[Sequence[int]]) -> None:
+        self._index = NgramIndex(texts)
+
+    def look(self, context: Sequence[int]) -> tuple[Bucket, Counter[int]] | None:
+        match = self._index.longest_match(context)
+        return None if match is None else ((match.order, match.agreement), match.counts)
+
+
+class Identifiers:
+    """The names in the open file that begin with the word in the making."""
+
+    def __init__(self, runtime: Runtime, text: str) -> None:
+        self._runtime = runtime
+        self._names = Counter(_IDENTIFIER.findall(text))
+
+    def look(self, context: Sequence[int]) -> tuple[Bucket, Counter[int]] | None:
+        half = _HALF.search(self._runtime.text_of(list(context[-8:])))
+        if half is None:
+            return None
+        typed = half[0]
+        fits = {n[len(typed) :]: k for n, k in self._names.items() if n.startswith(typed)}
+        if not any(fits):
+            return None
+        counts: Counter[int] = Counter()
+        for rest, count in fits.items():
+            if rest:
+                counts[self._runtime.tokenize(rest)[0]] += count
+        n_names = 0 if len(fits) == 1 else 1 if len(fits) < 5 else 2
+        return (min(len(typed), 6), n_names), counts
 
 
 @dataclass
 class Site:
-    """A case with its prompt, and the indexes of its file and of its project without that file."""
+    """A case with its prompt and the sources of evidence, in the order they are mixed in."""
 
     case: Case
     prompt: Prompt
-    file: NgramIndex
-    project: NgramIndex
+    evidence: list[Evidence]
+
+
+NAMES = ("with the file", "and the project", "and its identifiers")
 
 
 class Sites:
@@ -47,94 +95,102 @@ class Sites:
     def __init__(self, runtime: Runtime, documents: list[dict[str, str]], order: str) -> None:
         self._runtime, self._order = runtime, order
         self._tokens = {(d["package"], d["path"]): runtime.tokenize(d["text"]) for d in documents}
-        self._projects: dict[tuple[str, str], NgramIndex] = {}
+        self._projects: dict[tuple[str, str], Ngrams] = {}
 
     def prepare(self, case: Case, window: Window) -> Site:
         prompt = build(case, self._runtime, self._order, window, heal=True)
-        text = case.prefix[: len(case.prefix) - len(prompt.typed.decode())]
-        file = NgramIndex([self._runtime.tokenize(part) for part in (case.suffix, text)])
-        return Site(case, prompt, file, self._project(case))
-
-    def _project(self, case: Case) -> NgramIndex:
         key = case.package, case.path
         if key not in self._projects:
             self._projects.clear()
-            others = [
-                tokens
-                for (package, path), tokens in self._tokens.items()
-                if package == case.package and path != case.path
-            ]
-            self._projects[key] = NgramIndex(others)
-        return self._projects[key]
+            self._projects[key] = Ngrams(
+                [
+                    tokens
+                    for (package, path), tokens in self._tokens.items()
+                    if package == case.package and path != case.path
+                ]
+            )
+        file = Ngrams([prompt.below, prompt.above])
+        names = Identifiers(self._runtime, case.prefix + "\n" + case.suffix)
+        return Site(case, prompt, [file, self._projects[key], names])
 
 
-def fit(runtime: Runtime, sites: list[Site]) -> tuple[Weights, Weights]:
-    """Weights of the file's and then of the project's matches, by bucket."""
-    file_pairs: dict[Bucket, list[tuple[float, float]]] = defaultdict(list)
-    seen: list[tuple[Site, list[int], Floats]] = []
-    for site in sites:
-        target = _target(runtime, site)
-        scores = runtime.forced(site.prompt.tokens, target)
-        seen.append((site, target, scores))
-        for i, token in enumerate(target):
-            match = site.file.longest_match([*site.prompt.above, *target[:i]])
-            if match is not None:
-                share = match.counts[token] / match.counts.total()
-                pair = float(np.exp(scores[i, token])), share
-                file_pairs[bucket_of(match)].append(pair)
-    of_file = _weights(file_pairs)
-    project_pairs: dict[Bucket, list[tuple[float, float]]] = defaultdict(list)
-    for site, target, scores in seen:
-        for i, token in enumerate(target):
-            context = [*site.prompt.above, *target[:i]]
-            mixed = _mixed(scores[i], site.file, of_file, context)
-            match = site.project.longest_match(context)
-            if match is not None:
-                share = match.counts[token] / match.counts.total()
-                pair = float(np.exp(mixed[token])), share
-                project_pairs[bucket_of(match)].append(pair)
-    return of_file, _weights(project_pairs)
+def fit(runtime: Runtime, sites: list[Site]) -> list[Weights]:
+    """Each source's weights by bucket, given the sources before it."""
+    pairs: list[dict[Bucket, list[tuple[float, float]]]] = [defaultdict(list) for _ in NAMES]
+    fitted: list[Weights] = []
+    seen = [
+        (site, target, runtime.forced(site.prompt.tokens, target))
+        for site in sites
+        for target in [_target(runtime, site)]
+    ]
+    for k in range(len(NAMES)):
+        for site, target, scores in seen:
+            for i, token in enumerate(target):
+                context = [*site.prompt.above, *target[:i]]
+                found = site.evidence[k].look(context)
+                if found is not None:
+                    before = _mix(scores[i], site, fitted, context)
+                    share = found[1][token] / found[1].total()
+                    pairs[k][found[0]].append((float(np.exp(before[token])), share))
+        fitted.append(
+            {b: best_weight(p) for b, p in sorted(pairs[k].items()) if len(p) >= MIN_PAIRS}
+        )
+    return fitted
 
 
-def mixer(site: Site, of_file: Weights, of_project: Weights) -> Mixer:
+def _mix(scores: Floats, site: Site, weights: list[Weights], context: list[int]) -> Floats:
+    for evidence, of_bucket in zip(site.evidence, weights, strict=False):
+        found = evidence.look(context)
+        weight = 0.0 if found is None else of_bucket.get(found[0], 0.0)
+        if found is not None and weight > 0:
+            scores = mixed(scores, found[1], weight)
+    return scores
+
+
+def mixer(site: Site, weights: list[Weights]) -> Mixer:
     n_prompt = len(site.prompt.tokens)
 
     def apply(context: list[int], scores: Floats) -> Floats:
-        running = [*site.prompt.above, *context[n_prompt:]]
-        mixed = _mixed(scores, site.file, of_file, running)
-        return _mixed(mixed, site.project, of_project, running)
+        return _mix(scores, site, weights, [*site.prompt.above, *context[n_prompt:]])
 
     return apply
 
 
-def answers_of(
-    runtime: Runtime, sites: list[Site], make: Callable[[Site], Mixer | None]
-) -> list[Answer]:
+def answers_of(runtime: Runtime, sites: list[Site], weights: list[Weights]) -> list[Answer]:
     answers: list[Answer] = []
     for site in sites:
-        out = runtime.generate(
-            site.prompt.tokens, MAX_TOKENS, typed=site.prompt.typed, mixer=make(site)
-        )
+        prompt = site.prompt
+        change = mixer(site, weights) if weights else None
+        out = runtime.generate(prompt.tokens, MAX_TOKENS, typed=prompt.typed, mixer=change)
         answers.append(judge(site.case, out.text, out.logprobs, ended=out.ended))
     return answers
 
 
-def nats(
-    runtime: Runtime, sites: list[Site], variants: dict[str, tuple[Weights, Weights]]
-) -> dict[str, float]:
-    """Mean loss on the right answers' tokens, the end token included."""
-    total: dict[str, float] = dict.fromkeys(variants, 0.0)
+def nats(runtime: Runtime, sites: list[Site], variants: list[list[Weights]]) -> list[float]:
+    """Mean loss on the right answers' tokens, the end token included, for each variant."""
+    totals = np.zeros(len(variants))
     n = 0
     for site in sites:
         target = _target(runtime, site)
         scores = runtime.forced(site.prompt.tokens, target)
         n += len(target)
-        for name, (of_file, of_project) in variants.items():
-            change = mixer(site, of_file, of_project)
-            for i, token in enumerate(target):
-                mixed = change([*site.prompt.tokens, *target[:i]], scores[i])
-                total[name] -= float(mixed[token])
-    return {name: round(value / n, 4) for name, value in total.items()}
+        for i, token in enumerate(target):
+            context = [*site.prompt.above, *target[:i]]
+            totals -= [float(_mix(scores[i], site, w, context)[token]) for w in variants]
+    return [round(float(total) / n, 4) for total in totals]
+
+
+def cache_weights(weights: Weights) -> list[list[float]]:
+    """As the catalogue has them: a row for each length of the match, a column for each agreement.
+
+    A bucket that was too rare to be fitted takes the weight of the next shorter match.
+    """
+    table = [[0.0] * N_AGREEMENTS for _ in range(MAX_ORDER)]
+    for order in range(MAX_ORDER):
+        for agreement in range(N_AGREEMENTS):
+            shorter = table[order - 1][agreement] if order else 0.0
+            table[order][agreement] = weights.get((order + 1, agreement), shorter)
+    return table
 
 
 def _target(runtime: Runtime, site: Site) -> list[int]:
@@ -142,46 +198,33 @@ def _target(runtime: Runtime, site: Site) -> list[int]:
     return [*runtime.tokenize(text)[:MAX_TOKENS], runtime.end]
 
 
-def _mixed(scores: Floats, index: NgramIndex, weights: Weights, context: list[int]) -> Floats:
-    match = index.longest_match(context)
-    weight = 0.0 if match is None else weights.get(bucket_of(match), 0.0)
-    return scores if match is None or weight == 0.0 else mix(scores, match.counts, weight)
-
-
-def _weights(pairs: dict[Bucket, list[tuple[float, float]]]) -> Weights:
-    return {b: best_weight(p) for b, p in sorted(pairs.items()) if len(p) >= MIN_PAIRS}
-
-
 def compare(args: argparse.Namespace) -> dict[str, Any]:
     runtime = Runtime(args.model, n_threads=args.threads)
     documents = held_out(args.corpus / "corpus.jsonl", frozenset({"python"}))
     names = sorted({d["package"] for d in documents})
     fitted_on = set(names[::2])
-    window = Window()
     sites: list[list[Site]] = []
     for group, n in ((fitted_on, args.n_fit), (set(names) - fitted_on, args.n_test)):
         chosen = [d for d in documents if d["package"] in group]
         preparer = Sites(runtime, chosen, args.order)
         cases = sorted(make_cases(chosen, n, seed=5), key=lambda c: (c.package, c.path))
-        sites.append([preparer.prepare(case, window) for case in cases])
-    of_file, of_project = fit(runtime, sites[0])
-    variants: dict[str, tuple[Weights, Weights]] = {
-        "model": ({}, {}),
-        "with file": (of_file, {}),
-        "with file and project": (of_file, of_project),
-    }
-    result: dict[str, Any] = {
+        sites.append([preparer.prepare(case, Window()) for case in cases])
+    fitted = fit(runtime, sites[0])
+    variants = [fitted[:k] for k in range(len(NAMES) + 1)]
+    losses = nats(runtime, sites[1], variants)
+    table: dict[str, Any] = {}
+    for name, weights, loss in zip(("the model alone", *NAMES), variants, losses, strict=True):
+        answers = answers_of(runtime, sites[1], weights)
+        curve = coverage_curve(answers, "sum_logprob")
+        table[name] = {"nats_per_token": loss, **summary(answers)}
+        table[name]["half_right"] = threshold_for(curve, 0.5)
+    return {
         "model": args.model.name,
         "fitted_on": sorted(fitted_on),
-        "weights_of_file": {str(k): v for k, v in of_file.items()},
-        "weights_of_project": {str(k): v for k, v in of_project.items()},
-        "nats_per_token": nats(runtime, sites[1], variants),
+        "cache_weights": cache_weights(fitted[0]),
+        "weights": [{str(k): v for k, v in w.items()} for w in fitted],
+        "variants": table,
     }
-    for name, weights in variants.items():
-        answers = answers_of(runtime, sites[1], lambda site, w=weights: mixer(site, *w))
-        curve = coverage_curve(answers, "mean_logprob")
-        result[name] = summary(answers) | {"half_right": threshold_for(curve, 0.5)}
-    return result
 
 
 def main() -> None:

@@ -22,10 +22,11 @@ from typing import Any
 
 import numpy as np
 
+from inference.cache_model import NgramIndex, log_softmax
 from training.cases import Case, held_out, make_cases
-from training.ngram import NgramIndex, copy_line
+from training.ngram import copy_line
 from training.prompting import Window, build
-from training.runtime import Runtime, Scorer, log_softmax
+from training.runtime import Runtime, Scorer
 
 MAX_TOKENS = 40
 

@@ -23,6 +23,7 @@ import hashlib
 import json
 import lzma
 import random
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,8 @@ Row = npt.NDArray[np.uint16]
 CHARS_PER_TOKEN = 3.4
 """A low estimate, which keeps most examples within a row."""
 BATCH = 2000
+NEIGHBOURS_TRIED = 6
+_WORD = re.compile(r"[^\W\d]\w{2,}")
 
 
 @dataclass(frozen=True)
@@ -46,9 +49,9 @@ class Mix:
 
     holes: float = 0.75
     anchored: float = 0.25
-    headers: float = 0.2
+    headers: float = 0.25
     """Examples that begin with the package's and the file's name."""
-    neighbours: float = 0.5
+    neighbours: float = 0.7
     """Of those, examples that also show a piece of another file of the package."""
 
 
@@ -109,16 +112,27 @@ def cut(text: str, longest: float, rng: random.Random) -> Iterator[str]:
 
 
 def header_of(
-    document: dict[str, Any], others: list[dict[str, Any]], mix: Mix, rng: random.Random
+    document: dict[str, Any], others: list[dict[str, Any]], piece: str, mix: Mix, rng: random.Random
 ) -> str:
-    """`<|repo_name|>` and `<|file_sep|>` lines, sometimes with a piece of a neighbouring file."""
+    """`<|repo_name|>` and `<|file_sep|>` lines, often with a piece of a neighbouring file.
+
+    Of a few random pieces the one that shares most words with `piece` is shown, as an editor would
+    look for what is related: so there is something to copy, and copying is learnt.
+    """
     neighbour = ""
-    other = rng.choice(others)
-    if other is not document and rng.random() < mix.neighbours:
-        text = other["text"]
-        start = text.find("\n", rng.randint(0, max(0, len(text) - 700))) + 1
-        shown = text[start : start + rng.randint(200, 700)].rsplit("\n", 1)[0]
-        neighbour = f"<|file_sep|>{other['path']}\n{shown}\n"
+    if rng.random() < mix.neighbours:
+        best, words = 0.0, set(_WORD.findall(piece))
+        for other in rng.choices(others, k=NEIGHBOURS_TRIED):
+            if other is document:
+                continue
+            text = other["text"]
+            start = text.find("\n", rng.randint(0, max(0, len(text) - 700))) + 1
+            shown = text[start : start + rng.randint(200, 700)].rsplit("\n", 1)[0]
+            own = set(_WORD.findall(shown))
+            overlap = len(own & words) / max(1, len(own | words))
+            if overlap > best:
+                best = overlap
+                neighbour = f"<|file_sep|>{other['path']}\n{shown}\n"
     return f"<|repo_name|>{document['package']}\n{neighbour}<|file_sep|>{document['path']}\n"
 
 
@@ -211,7 +225,7 @@ def build(
         for document, text in pieces[start : start + BATCH]:
             shown = rng.random() < mix.headers
             others = by_package[document["package"]]
-            header = header_of(document, others, mix, rng) if shown else ""
+            header = header_of(document, others, text, mix, rng) if shown else ""
             batch.append(make_piece(text, header, mix, rng))
         for piece, ids in zip(batch, tokenize(batch, tokenizer, control), strict=True):
             if not piece.is_hole:

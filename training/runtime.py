@@ -10,6 +10,8 @@ import llama_cpp
 import numpy as np
 import numpy.typing as npt
 
+from inference.cache_model import log_softmax
+
 Floats = npt.NDArray[np.float32]
 Mixer = Callable[[list[int], Floats], Floats]
 """(tokens so far, the model's log-probabilities) → the log-probabilities to choose from."""
@@ -144,9 +146,3 @@ class Scorer:
         self._llama.reset()
         self._llama.eval(tokens)
         return np.array(self._llama.scores[: len(tokens)], dtype=np.float32)
-
-
-def log_softmax(logits: Floats) -> Floats:
-    shifted = logits - logits.max(axis=-1, keepdims=True)
-    result: Floats = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-    return result

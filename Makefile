@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup editors demo check test test-fast bench format docs clean
+.PHONY: help setup editors training demo check test test-fast test-training bench format docs clean
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -14,6 +14,9 @@ setup: ## Make .venv with everything installed; .venv/bin/sotto works after it
 
 editors: setup ## Fetch the editors that the tests drive into the user's cache folder
 	@$(BIN)/python .ci/editors.py
+
+training: setup ## Make .venv-training, the environment of the recipe in training/ (PyTorch)
+	@$(BIN)/python .ci/training.py
 
 demo: setup ## Start the real server, type into a real file, print the ghost text as it comes
 	@$(BIN)/python -m bench.demo
@@ -28,8 +31,12 @@ check: setup ## Format, lint, types, import rules, fast tests; under a minute
 test-fast:
 	$(BIN)/pytest -q -n auto -m "not e2e and not editor"
 
-test: editors ## Everything: what `make check` does, the real process and model, the real editors
+test-training: training ## The training recipe on a few hundred tiny files; PyTorch is a large download
+	.venv-training/bin/python -m pytest -q training/tests
+
+test: editors ## Everything: `make check`, the training recipe, the real process and model, the real editors
 	$(MAKE) --no-print-directory check
+	$(MAKE) --no-print-directory test-training
 	$(BIN)/pytest -q -m "e2e or editor"
 
 bench: setup ## Keystroke-to-suggestion latency; see docs/benchmarks.md

@@ -88,9 +88,10 @@ class Worker:
         self.step = self.n_tokens = self.warm = 0
         self.smooth: float | None = None
         self.last_save = time.monotonic()
-        # Rows of another length are compiled anew: shapes known in advance run faster.
-        compiled = torch.compile(next_token_loss, dynamic=False)
-        self.loss = compiled if args.compile else next_token_loss
+        self.loss = next_token_loss
+        if args.compile:
+            # Rows of another length are compiled anew: shapes known in advance run faster.
+            self.loss = torch.compile(next_token_loss, dynamic=False)
 
     def run(self) -> None:
         self._load()

@@ -31,6 +31,7 @@ from training.train import parse_arguments, train
 VOCAB = 512
 SMALL = ["--dim", "32", "--layers", "2", "--heads", "2", "--kv-heads", "1", "--head-dim", "16"]
 SMALL += ["--ffn", "64", "--vocab", str(VOCAB), "--device", "cpu", "--workers", "1", "--float32"]
+SMALL += ["--no-compile"]
 SMALL += ["--micro", "512", "--batch", "1024", "--early-batch", "1024", "--warm-up", "5"]
 
 

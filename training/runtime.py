@@ -85,9 +85,7 @@ class Runtime:
             scores = log_softmax(self._last_logits())
             if mixer is not None:
                 scores = mixer(context, scores)
-            if pending:
-                allowed = self._spelling(pending)
-                scores = log_softmax(np.where(allowed, scores, np.float32(-np.inf)))
+            scores = self._constrained(scores, pending)
             token = int(scores.argmax())
             logprobs.append(float(scores[token]))
             if token == self.end:
@@ -104,6 +102,11 @@ class Runtime:
         text = raw.decode("utf-8", "replace").split("\n")[0].rstrip()
         return Generated(tokens, logprobs, text, ended)
 
+    def _constrained(self, scores: Floats, pending: bytes) -> Floats:
+        if not pending:
+            return scores
+        return log_softmax(np.where(self._spelling(pending), scores, np.float32(-np.inf)))
+
     def _spelling(self, pending: bytes) -> npt.NDArray[np.bool_]:
         """Which tokens begin with `pending`, or spell a beginning of it."""
         if not self._all_texts:
@@ -113,6 +116,47 @@ class Runtime:
             for text in self._all_texts
         ]
         return np.array(fits)
+
+    def beams(
+        self, prompt: list[int], width: int, max_tokens: int, *, typed: bytes = b""
+    ) -> list[Generated]:
+        """Beam search for one line: up to `width` finished lines, the most likely first."""
+        self._llama.reset()
+        self._llama.eval(prompt)
+        n_prompt = len(prompt)
+        open_beams: list[tuple[float, list[int], list[float], Floats]] = [
+            (0.0, [], [], log_softmax(self._last_logits()))
+        ]
+        done: list[tuple[float, Generated]] = []
+        for _ in range(max_tokens):
+            options: list[tuple[float, list[int], list[float]]] = []
+            for total, tokens, logprobs, following in open_beams:
+                pending = typed[sum(len(self.token_bytes(t)) for t in tokens) :]
+                scores = self._constrained(following, pending)
+                best = np.argpartition(-scores, width)[:width]
+                options += [
+                    (total + float(scores[t]), [*tokens, int(t)], [*logprobs, float(scores[t])])
+                    for t in best
+                ]
+            options.sort(key=lambda option: -option[0])
+            open_beams = []
+            for total, tokens, logprobs in options[:width]:
+                if tokens[-1] == self.end or b"\n" in self.token_bytes(tokens[-1]):
+                    kept = tokens[:-1] if tokens[-1] == self.end else tokens
+                    raw = b"".join(map(self.token_bytes, kept))[len(typed) :]
+                    text = raw.decode("utf-8", "replace").split("\n")[0].rstrip()
+                    done.append((total, Generated(kept, logprobs, text, ended=True)))
+                    continue
+                self._llama.n_tokens = n_prompt
+                self._llama.eval(tokens)
+                open_beams.append((total, tokens, logprobs, log_softmax(self._last_logits())))
+            # No open line can overtake what is done, as totals only fall.
+            if not open_beams or (
+                len(done) >= width and open_beams[0][0] < min(total for total, _ in done)
+            ):
+                break
+        done.sort(key=lambda item: -item[0])
+        return [generated for _, generated in done[:width]]
 
     def forced(self, prompt: list[int], continuation: list[int]) -> Floats:
         """Log-probabilities (one row per token of `continuation`) of all tokens before each."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import random
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from training.export import load_checkpoint, write_folder, write_gguf
 from training.grow import grow, load_folder
 from training.model import Model, ModelConfig, TiedCrossEntropy, next_token_loss
 from training.optimizer import orthogonal
+from training.parity import compare, mlx_logits, torch_logits
 from training.prepare import Mix, build, read_corpus
 from training.runtime import Scorer
 from training.sources import Source
@@ -114,6 +116,16 @@ def test_llama_cpp_computes_the_same_logits(
     with torch.no_grad():
         expected = model(torch.tensor([ids]))[0].numpy()
     assert np.abs(Scorer(path, 128).logits(ids) - expected).max() < tolerance
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="MLX does not exist there")
+def test_mlx_computes_the_same_logits(data: Path, trained: Path, tmp_path: Path):
+    model = load_checkpoint(trained)
+    write_folder(tmp_path, model, data / "tokenizer.json")
+    ids = np.load(data / "rows.npy")[0].astype(int).tolist()
+    found = compare(mlx_logits(tmp_path, ids), torch_logits(model, ids), ids)
+    assert found["largest_logit_difference"] < 0.02
+    assert found["same_most_likely_token"] > 0.98
 
 
 def test_an_exported_folder_grows_without_changing_its_answers(

@@ -30,9 +30,17 @@ class Generated:
 class Runtime:
     """Loads a model; `generate` and `score` use its whole context for one sequence."""
 
-    def __init__(self, path: Path, n_context: int = 2048, n_threads: int = 1) -> None:
+    def __init__(
+        self, path: Path, n_context: int = 2048, n_threads: int = 1, *, all_logits: bool = False
+    ) -> None:
+        """`all_logits`: compute them after every token, as a check of drafted tokens must."""
         self._llama = llama_cpp.Llama(
-            str(path), n_ctx=n_context, n_batch=512, n_threads=n_threads, verbose=False
+            str(path),
+            n_ctx=n_context,
+            n_batch=512,
+            n_threads=n_threads,
+            logits_all=all_logits,
+            verbose=False,
         )
         self.n_context = n_context
         self.end = self.control("<|endoftext|>")
@@ -74,8 +82,7 @@ class Runtime:
         The text begins with `typed` (token healing: the prompt stops before a half-typed word, and
         the first tokens may only be those which spell it); `typed` is no part of the answer.
         """
-        self._llama.reset()
-        self._llama.eval(prompt)
+        self.start(prompt)
         context = list(prompt)
         tokens: list[int] = []
         logprobs: list[float] = []
@@ -117,13 +124,21 @@ class Runtime:
         ]
         return np.array(fits)
 
+    def start(self, prompt: list[int]) -> None:
+        """Evaluate `prompt` in an empty context."""
+        self._llama.reset()
+        self._llama.eval(prompt)
+
+    def extend(self, tokens: list[int], n_past: int) -> None:
+        """Keep the first `n_past` tokens and evaluate `tokens` after them, in one call."""
+        self._llama.n_tokens = n_past
+        self._llama.eval(tokens)
+
     def beams(
         self, prompt: list[int], width: int, max_tokens: int, *, typed: bytes = b""
     ) -> list[Generated]:
         """Beam search for one line: up to `width` finished lines, the most likely first."""
-        self._llama.reset()
-        self._llama.eval(prompt)
-        n_prompt = len(prompt)
+        self.start(prompt)
         open_beams: list[tuple[float, list[int], list[float], Floats]] = [
             (0.0, [], [], log_softmax(self._last_logits()))
         ]
@@ -147,8 +162,7 @@ class Runtime:
                     text = raw.decode("utf-8", "replace").split("\n")[0].rstrip()
                     done.append((total, Generated(kept, logprobs, text, ended=True)))
                     continue
-                self._llama.n_tokens = n_prompt
-                self._llama.eval(tokens)
+                self.extend(tokens, len(prompt))
                 open_beams.append((total, tokens, logprobs, log_softmax(self._last_logits())))
             # No open line can overtake what is done, as totals only fall.
             if not open_beams or (
@@ -160,8 +174,7 @@ class Runtime:
 
     def forced(self, prompt: list[int], continuation: list[int]) -> Floats:
         """Log-probabilities (one row per token of `continuation`) of all tokens before each."""
-        self._llama.reset()
-        self._llama.eval(prompt)
+        self.start(prompt)
         rows: list[Floats] = []
         for token in continuation:
             rows.append(log_softmax(self._last_logits()))

@@ -1,9 +1,9 @@
 """The model card's pictures, from a run's log and evaluations.
 
-    python -m training.curves --log RUN/log.jsonl --results results.json --out FOLDER
+    python -m training.curves --log RUN/log.jsonl --calibrations calibration.json --out FOLDER
 
-Writes `loss.png` (loss and learning rate over tokens) and `coverage.png` (how often an answer is
-right, and how many are shown, above each confidence).
+Writes `loss.png` (loss and learning rate over tokens) and `coverage.png` (how often what is
+shown is right, and how much is shown, at each threshold of the confidence gate).
 """
 
 from __future__ import annotations
@@ -44,24 +44,28 @@ def loss_curve(log: Path, out: Path) -> None:
     plt.close(figure)
 
 
-def coverage_curves(results: list[dict[str, Any]], out: Path) -> None:
+def calibration_curves(results: list[dict[str, Any]], out: Path) -> None:
+    """How often what is shown is right, against how much is shown and against the threshold."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
     for result, colour in zip(results, (INK, ACCENT, SOFT), strict=False):
-        curve = result["curve_mean_logprob"]
-        shown = [100 * p["coverage"] for p in curve]
-        precise = [100 * p["precision"] for p in curve]
-        limits = [p["threshold"] for p in curve]
-        left.plot(shown, precise, color=colour, label=result["model"])
-        right.plot(limits, precise, color=colour, label=f"right ({result['model']})")
+        curve = [point for point in result["curve"] if point["shown"] >= 0.02]
+        shown = [100 * p["shown"] for p in curve]
+        precise = [100 * p["right"] for p in curve]
+        limits = [p["probability"] for p in curve]
+        name = f"{result['model']}, {'/'.join(result['languages'])}"
+        left.plot(shown, precise, color=colour, label=name)
+        right.plot(limits, precise, color=colour, label=f"right ({name})")
         right.plot(limits, shown, color=colour, linestyle="--", label="shown")
-    left.axhline(50, color=SOFT, linestyle=":")
-    right.axhline(50, color=SOFT, linestyle=":")
-    left.set_xlabel("answers shown, % of cases")
-    left.set_ylabel("of these exactly right, %")
-    right.set_xlabel("mean log-probability of the answer's tokens")
+        chosen = result["threshold"]
+        if chosen is not None:
+            left.plot(100 * chosen["shown"], 100 * chosen["right"], "o", color=colour)
+    for axis in (left, right):
+        axis.axhline(50, color=SOFT, linestyle=":")
+        axis.legend(frameon=False, fontsize="small")
+    left.set_xlabel("cursors with a suggestion, %")
+    left.set_ylabel("of these right, %")
+    right.set_xlabel("least probability of a line")
     right.set_ylabel("%")
-    left.legend(frameon=False)
-    right.legend(frameon=False)
     figure.savefig(out, dpi=130)
     plt.close(figure)
 
@@ -69,13 +73,13 @@ def coverage_curves(results: list[dict[str, Any]], out: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--log", type=Path, required=True)
-    parser.add_argument("--results", type=Path, nargs="+", required=True)
+    parser.add_argument("--calibrations", type=Path, nargs="+", required=True)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     loss_curve(args.log, args.out / "loss.png")
-    results = [json.loads(path.read_text()) for path in args.results]
-    coverage_curves(results, args.out / "coverage.png")
+    results = [json.loads(path.read_text()) for path in args.calibrations]
+    calibration_curves(results, args.out / "coverage.png")
 
 
 if __name__ == "__main__":

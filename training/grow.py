@@ -10,19 +10,57 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+import gguf
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from training.export import tensors
 from training.model import Block, Model, ModelConfig
 
 FAINT = 0.1
 """Size of new channels against the old ones': enough to get gradients, too little to be heard."""
 
 
-def load_folder(folder: Path) -> tuple[ModelConfig, dict[str, Tensor]]:
-    """A model in Hugging Face layout, as `training.export` writes it."""
+def load_exported(path: Path) -> tuple[ModelConfig, dict[str, Tensor]]:
+    """A model that `training.export` wrote: a GGUF, or a folder in Hugging Face layout."""
+    return _load_folder(path) if path.is_dir() else _load_gguf(path)
+
+
+def _load_gguf(path: Path) -> tuple[ModelConfig, dict[str, Tensor]]:
+    reader = gguf.GGUFReader(path)
+
+    def value(key: str) -> Any:
+        return reader.fields[f"qwen3.{key}"].contents()
+
+    config = ModelConfig(
+        vocab=value("vocab_size"),
+        dim=value("embedding_length"),
+        n_layers=value("block_count"),
+        n_heads=value("attention.head_count"),
+        n_kv_heads=value("attention.head_count_kv"),
+        head_dim=value("attention.key_length"),
+        ffn=value("feed_forward_length"),
+        context=value("context_length"),
+        # Numbers that the file holds in single precision.
+        rope_theta=float(value("rope.freq_base")),
+        norm_eps=round(float(value("attention.layer_norm_rms_epsilon")), 12),
+    )
+    raw = {
+        t.name: torch.from_numpy(gguf.quants.dequantize(t.data, t.tensor_type).copy())
+        for t in reader.tensors
+    }
+    model = Model(config)
+    with torch.no_grad():
+        for name, _, target in tensors(model):
+            # Views into the fused matrices: filling them fills the model.
+            target.copy_(raw[name])
+    return config, dict(model.state_dict())
+
+
+def _load_folder(folder: Path) -> tuple[ModelConfig, dict[str, Tensor]]:
     c = json.loads((folder / "config.json").read_text())
     config = ModelConfig(
         vocab=c["vocab_size"],

@@ -1,8 +1,10 @@
 """Stage 2: a byte-level BPE trained on the corpus, with Qwen's pre-tokenizer and control tokens.
 
     python -m training.tokenizer --corpus FOLDER --out tokenizer.json [--vocab 8192]
+    python -m training.tokenizer --of MODEL.gguf --out tokenizer.json
 
-llama.cpp reproduces it under `tokenizer.ggml.pre = "qwen2"`. Control tokens take the last ids.
+The second form takes an exported model's own tokenizer, to go on training that model. llama.cpp
+reproduces it under `tokenizer.ggml.pre = "qwen2"`. Control tokens take the last ids.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import json
 import random
 from pathlib import Path
 
+import gguf
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 CONTROL_TOKENS = [
@@ -35,14 +38,7 @@ MAX_CHARS_PER_FILE = 12_000
 
 
 def train_tokenizer(texts: list[str], vocab: int) -> Tokenizer:
-    tokenizer = Tokenizer(models.BPE(byte_fallback=False))
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(PATTERN), "isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
-    )
-    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer = _around(models.BPE(byte_fallback=False))
     trainer = trainers.BpeTrainer(
         vocab_size=vocab - len(CONTROL_TOKENS),
         min_frequency=2,
@@ -53,6 +49,29 @@ def train_tokenizer(texts: list[str], vocab: int) -> Tokenizer:
     )
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer.add_special_tokens(CONTROL_TOKENS)
+    return tokenizer
+
+
+def tokenizer_of(path: Path) -> Tokenizer:
+    """The tokenizer inside a GGUF that `training.export` wrote."""
+    fields = gguf.GGUFReader(path).fields
+    texts: list[str] = fields["tokenizer.ggml.tokens"].contents()
+    merges = [tuple(m.split(" ")) for m in fields["tokenizer.ggml.merges"].contents()]
+    vocab = {text: i for i, text in enumerate(texts) if text not in CONTROL_TOKENS}
+    tokenizer = _around(models.BPE(vocab=vocab, merges=merges, byte_fallback=False))
+    tokenizer.add_special_tokens(CONTROL_TOKENS)
+    return tokenizer
+
+
+def _around(model: models.BPE) -> Tokenizer:
+    tokenizer = Tokenizer(model)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(PATTERN), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
     return tokenizer
 
 
@@ -73,11 +92,16 @@ def sample(corpus: Path, n_chars: float) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--corpus", type=Path, required=True)
+    given = parser.add_mutually_exclusive_group(required=True)
+    given.add_argument("--corpus", type=Path)
+    given.add_argument("--of", type=Path, help="an exported GGUF")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--vocab", type=int, default=8192)
     parser.add_argument("--sample-mb", type=float, default=24.0)
     args = parser.parse_args()
+    if args.of is not None:
+        tokenizer_of(args.of).save(str(args.out))
+        return
     texts = sample(args.corpus / "corpus.jsonl", args.sample_mb * 1e6)
     tokenizer = train_tokenizer(texts, args.vocab)
     tokenizer.save(str(args.out))

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from training.grow import grow, load_folder
+from training.grow import grow, load_exported
 from training.model import Model, ModelConfig, next_token_loss
 from training.optimizer import Muon
 from training.schedule import Budget, momentum_at, parse_phase, strength
@@ -274,7 +274,7 @@ def train(args: argparse.Namespace) -> None:
         )
     )
     if args.init is not None:
-        grow(model, *load_folder(args.init))
+        grow(model, *load_exported(args.init))
     print(f"{model.n_parameters() / 1e6:.2f} M parameters", model.config, flush=True)
     model.to(args.device)
     if args.workers == 1:
@@ -297,7 +297,9 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--until", help="local time HH:MM at which the decay has to be done")
     parser.add_argument("--tokens", type=float)
     parser.add_argument("--max-steps", type=int, help="end here, resumably, inside the schedule")
-    parser.add_argument("--init", type=Path, help="a smaller model's folder to grow from")
+    parser.add_argument(
+        "--init", type=Path, help="a GGUF or a folder of `training.export` to grow from"
+    )
     for name, value in (("vocab", 8192), ("dim", 256), ("layers", 6), ("heads", 6)):
         parser.add_argument(f"--{name}", type=int, default=value)
     for name, value in (("kv-heads", 2), ("head-dim", 64), ("ffn", 768), ("seed", 0)):

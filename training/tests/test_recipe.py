@@ -20,14 +20,14 @@ from torch import Tensor
 from training.attention import attend
 from training.corpus import Document, write
 from training.export import load_checkpoint, write_folder, write_gguf
-from training.grow import grow, load_folder
+from training.grow import grow, load_exported
 from training.model import Model, ModelConfig, TiedCrossEntropy, next_token_loss
 from training.optimizer import orthogonal
 from training.parity import compare, mlx_logits, torch_logits
 from training.prepare import Mix, build, read_corpus
 from training.runtime import Scorer
 from training.sources import Source
-from training.tokenizer import train_tokenizer
+from training.tokenizer import tokenizer_of, train_tokenizer
 from training.train import parse_arguments, train
 
 VOCAB = 512
@@ -137,11 +137,24 @@ def test_an_exported_folder_grows_without_changing_its_answers(
     large = Model(
         ModelConfig(vocab=VOCAB, dim=48, n_layers=3, n_heads=2, n_kv_heads=1, head_dim=32, ffn=96)
     )
-    grow(large, *load_folder(tmp_path))
+    grow(large, *load_exported(tmp_path))
     ids = torch.from_numpy(np.load(data / "rows.npy")[:8].astype(np.int64))
     with torch.no_grad():
         before, after = float(next_token_loss(small, ids)), float(next_token_loss(large, ids))
     assert after == pytest.approx(before, rel=0.02)
+
+
+def test_a_gguf_can_be_trained_on(data: Path, trained: Path, tmp_path: Path):
+    model = load_checkpoint(trained)
+    path = tmp_path / "small.gguf"
+    write_gguf(path, model, json.loads((data / "tokenizer.json").read_text()), "small", "f32")
+    config, state = load_exported(path)
+    assert config == model.config
+    for name, weights in model.state_dict().items():
+        assert torch.equal(state[name], weights), name
+    own, restored = Tokenizer.from_file(str(data / "tokenizer.json")), tokenizer_of(path)
+    assert restored.encode(program(3)).ids == own.encode(program(3)).ids
+    assert restored.get_vocab() == own.get_vocab()
 
 
 def leaves(*shapes: tuple[int, ...]) -> list[Tensor]:

@@ -57,7 +57,8 @@ def tokenizer_of(path: Path) -> Tokenizer:
     fields = gguf.GGUFReader(path).fields
     texts: list[str] = fields["tokenizer.ggml.tokens"].contents()
     merges = [tuple(m.split(" ")) for m in fields["tokenizer.ggml.merges"].contents()]
-    vocab = {text: i for i, text in enumerate(texts) if text not in CONTROL_TOKENS}
+    # A small vocabulary may leave places between its tokens and the control tokens, with no text.
+    vocab = {text: i for i, text in enumerate(texts) if text and text not in CONTROL_TOKENS}
     tokenizer = _around(models.BPE(vocab=vocab, merges=merges, byte_fallback=False))
     tokenizer.add_special_tokens(CONTROL_TOKENS)
     return tokenizer

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,28 +83,70 @@ class NgramIndex:
         return Match(order, Counter(following.tolist()), int(following[places.argmax()]))
 
 
-CacheWeights = tuple[tuple[float, ...], ...]
-"""Share of the cache in the mixture, 0 to below 1, by length of the match (a row each, 1 to
-`MAX_ORDER`) and agreement (a column each, `N_AGREEMENTS`)."""
+Weights = tuple[tuple[float, ...], ...]
+"""Share of a piece of evidence in the mixture, 0 to below 1, by bucket: row and column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What may come next by one piece of evidence."""
+
+    bucket: tuple[int, int]
+    """What it can be trusted by: row and column of the weights."""
+    counts: Counter[int]
+    weight: float
+
+
+class Evidence(Protocol):
+    """Something that knows, apart from the model, what may come next."""
+
+    def look(self, context: Sequence[int]) -> Finding | None:
+        """What may come after `context`; None where it cannot say."""
+        ...
+
+
+class NgramEvidence:
+    """The continuations of the longest match in some texts.
+
+    `weights` has a row for each length of the match, 1 to `MAX_ORDER`, and a column for each
+    agreement, `N_AGREEMENTS`.
+    """
+
+    def __init__(self, index: NgramIndex, weights: Weights) -> None:
+        self._index = index
+        self._weights = weights
+
+    def look(self, context: Sequence[int]) -> Finding | None:
+        match = self._index.longest_match(context)
+        if match is None:
+            return None
+        row, column = bucket = match.order - 1, match.agreement
+        return Finding(bucket, match.counts, self._weights[row][column])
 
 
 class CacheModel:
-    """The distribution of one prompt's texts, to be mixed with the model's at each step."""
+    """Evidence to be mixed with the model's choice at each step."""
 
-    def __init__(self, texts: Iterable[Sequence[int]], weights: CacheWeights) -> None:
-        self._index = NgramIndex(texts)
-        self._weights = weights
+    def __init__(self, evidence: Sequence[Evidence]) -> None:
+        """
+        Args:
+            evidence: mixed in one after the other; the weights of each are fitted given those
+                before it.
+        """
+        self._evidence = tuple(evidence)
 
     def mix(self, context: Sequence[int], logits: Floats) -> Floats:
         """Log-probabilities of the next token after `context`, from the model's logits.
 
-        Returns `logits` themselves where the cache says nothing.
+        Returns `logits` themselves where there is no evidence.
         """
-        match = self._index.longest_match(context)
-        if match is None:
-            return logits
-        weight = self._weights[match.order - 1][match.agreement]
-        return mixed(log_softmax(logits), match.counts, weight) if weight > 0 else logits
+        result: Floats | None = None
+        for evidence in self._evidence:
+            found = evidence.look(context)
+            if found is not None and found.weight > 0:
+                scores = log_softmax(logits) if result is None else result
+                result = mixed(scores, found.counts, found.weight)
+        return logits if result is None else result
 
 
 def mixed(logprobs: Floats, counts: Counter[int], weight: float) -> Floats:

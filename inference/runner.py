@@ -127,7 +127,7 @@ class Runner:
             prompt,
             self._backend.vocabulary,
             self._prompts.stops(job.request),
-            self._prompts.cache_model(prompt),
+            self._prompts.cache_model(job.request, prompt),
         )
         if not prompt.tokens:
             self._end(job, FinishReason.STOP)

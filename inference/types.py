@@ -58,6 +58,9 @@ class FimPrompt(msgspec.Struct, frozen=True, kw_only=True):
     """Text after the cursor."""
     path: str = ""
     """The file's path inside its project, for models trained with file names; may be empty."""
+    related: tuple[str, ...] = ()
+    """Texts of the project's other files. They are not part of the prompt: a cache language model
+    may draw on them. Cheap as long as they stay the same objects."""
 
 
 class TextPrompt(msgspec.Struct, frozen=True, kw_only=True):

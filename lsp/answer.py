@@ -16,6 +16,7 @@ from pygls.uris import to_fs_path
 
 from inference import InferenceError
 from lsp.context.gates import Trigger
+from lsp.context.related import related_texts
 from lsp.document import Snapshot
 from lsp.document_store import Document
 from lsp.positions import locate
@@ -114,6 +115,7 @@ async def _suggest(
         type_through=session.type_through,
         path=_path_in_project(question.uri, session.folders),
         work=work,
+        related=related_texts(snapshot.uri, snapshot.language_id, session.documents),
     )
     if question.selected is None:
         return texts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lsp.document import Snapshot
@@ -88,6 +89,10 @@ class DocumentStore:
     def close(self, uri: str) -> bool:
         """Forget a document. False if it was not open."""
         return self._documents.pop(uri, None) is not None
+
+    def __iter__(self) -> Iterator[Document]:
+        """In the order they were opened."""
+        return iter(self._documents.values())
 
     def __len__(self) -> int:
         return len(self._documents)

@@ -73,10 +73,12 @@ async def suggest(
     type_through: TypeThrough,
     path: str,
     work: Work,
+    related: tuple[str, ...] = (),
 ) -> list[str]:
     """Suggestions to insert at the cursor, best first; none of them empty.
 
-    Where there is none, `work.reason` says why. `path` is the file's path inside its project.
+    Where there is none, `work.reason` says why. `path` is the file's path inside its project and
+    `related` what other files of it hold.
     Raises InferenceError if the engine fails.
     """
     limits = GateLimits(disabled_languages=frozenset(settings.disabled_languages))
@@ -93,7 +95,7 @@ async def suggest(
     is_asked_for = trigger is Trigger.INVOKED
     threshold = -math.inf if is_asked_for else settings.min_line_logprob(model.min_line_logprob)
     n_candidates = settings.candidates if is_asked_for else 1
-    prompt = _prompt(snapshot, path)
+    prompt = _prompt(snapshot, path, related)
     for seed in range(n_candidates):
         request = _request(snapshot, prompt, settings, seed=seed)
         work.generations.append(engine.submit(request))
@@ -108,13 +110,16 @@ async def suggest(
     return texts
 
 
-def _prompt(snapshot: Snapshot, path: str) -> FimPrompt:
+def _prompt(snapshot: Snapshot, path: str, related: tuple[str, ...]) -> FimPrompt:
     """The text around the cursor, of a long document only what a prompt may need."""
     stride, text, offset = _PROMPT_STRIDE_CHARS, snapshot.text, snapshot.offset
     start = max(offset - 2 * stride, 0) // stride * stride
     end = len(text) - max(len(text) - offset - 2 * stride, 0) // stride * stride
     return FimPrompt(
-        prefix=_encodable(text[start:offset]), suffix=_encodable(text[offset:end]), path=path
+        prefix=_encodable(text[start:offset]),
+        suffix=_encodable(text[offset:end]),
+        path=path,
+        related=tuple(map(_encodable, related)),
     )
 
 

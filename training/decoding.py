@@ -4,25 +4,31 @@
 
 Three sources are mixed in, one after the other, each with weights fitted on holes of some held-out
 packages and tried on holes of the others: the open file's n-grams, those of the rest of its package
-(as if the project were indexed), and the file's identifiers that begin with the word in the making.
+(as if the project were indexed), and the file's names that begin with the word in the making.
 Reported for each: nats per token of the right answer, exact lines, and precision by confidence. The
-weights of the open file go into the catalogue (`cache_weights`).
+weights go into the catalogue.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import re
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from inference.cache_model import MAX_ORDER, N_AGREEMENTS, NgramIndex, mixed
+from inference.cache_model import (
+    MAX_ORDER,
+    N_AGREEMENTS,
+    Evidence,
+    NgramEvidence,
+    NgramIndex,
+    mixed,
+)
+from inference.names import MAX_LENGTH, N_CROWDS, NameEvidence
 from training.cases import Case, held_out, make_cases
 from training.evaluate import MAX_TOKENS, Answer, coverage_curve, judge, summary, threshold_for
 from training.ngram import best_weight
@@ -30,51 +36,11 @@ from training.prompting import Prompt, Window, build
 from training.runtime import Floats, Mixer, Runtime
 
 Bucket = tuple[int, int]
-Weights = dict[Bucket, float]
+Fitted = dict[Bucket, float]
+UNFITTED = ((0.0,) * N_AGREEMENTS,) * MAX_ORDER
+"""In place of weights while they are fitted."""
 MIN_PAIRS = 8
 """A bucket seen less often in fitting gets no weight."""
-_IDENTIFIER = re.compile(r"[^\W\d]\w+")
-_HALF = re.compile(r"[^\W\d]\w*$")
-
-
-class Evidence(Protocol):
-    def look(self, context: Sequence[int]) -> tuple[Bucket, Counter[int]] | None:
-        """What may come after `context`, and how far to trust it."""
-        ...
-
-
-class Ngrams:
-    """The continuations of the longest match in some texts."""
-
-    def __init__(self, texts: Sequence[Sequence[int]]) -> None:
-        self._index = NgramIndex(texts)
-
-    def look(self, context: Sequence[int]) -> tuple[Bucket, Counter[int]] | None:
-        match = self._index.longest_match(context)
-        return None if match is None else ((match.order, match.agreement), match.counts)
-
-
-class Identifiers:
-    """The names in the open file that begin with the word in the making."""
-
-    def __init__(self, runtime: Runtime, text: str) -> None:
-        self._runtime = runtime
-        self._names = Counter(_IDENTIFIER.findall(text))
-
-    def look(self, context: Sequence[int]) -> tuple[Bucket, Counter[int]] | None:
-        half = _HALF.search(self._runtime.text_of(list(context[-8:])))
-        if half is None:
-            return None
-        typed = half[0]
-        fits = {n[len(typed) :]: k for n, k in self._names.items() if n.startswith(typed)}
-        if not any(fits):
-            return None
-        counts: Counter[int] = Counter()
-        for rest, count in fits.items():
-            if rest:
-                counts[self._runtime.tokenize(rest)[0]] += count
-        n_names = 0 if len(fits) == 1 else 1 if len(fits) < 5 else 2
-        return (min(len(typed), 6), n_names), counts
 
 
 @dataclass
@@ -86,7 +52,7 @@ class Site:
     evidence: list[Evidence]
 
 
-NAMES = ("with the file", "and the project", "and its identifiers")
+NAMES = ("with the file", "and the project", "and the file's names")
 
 
 class Sites:
@@ -95,29 +61,34 @@ class Sites:
     def __init__(self, runtime: Runtime, documents: list[dict[str, str]], order: str) -> None:
         self._runtime, self._order = runtime, order
         self._tokens = {(d["package"], d["path"]): runtime.tokenize(d["text"]) for d in documents}
-        self._projects: dict[tuple[str, str], Ngrams] = {}
+        self._projects: dict[tuple[str, str], NgramIndex] = {}
 
     def prepare(self, case: Case, window: Window) -> Site:
         prompt = build(case, self._runtime, self._order, window, heal=True)
         key = case.package, case.path
         if key not in self._projects:
             self._projects.clear()
-            self._projects[key] = Ngrams(
+            self._projects[key] = NgramIndex(
                 [
                     tokens
                     for (package, path), tokens in self._tokens.items()
                     if package == case.package and path != case.path
                 ]
             )
-        file = Ngrams([prompt.below, prompt.above])
-        names = Identifiers(self._runtime, case.prefix + "\n" + case.suffix)
-        return Site(case, prompt, [file, self._projects[key], names])
+        runtime = self._runtime
+        text = runtime.text_of([*prompt.above, *runtime.tokenize("\n"), *prompt.below])
+        evidence: list[Evidence] = [
+            NgramEvidence(NgramIndex([prompt.below, prompt.above]), UNFITTED),
+            NgramEvidence(self._projects[key], UNFITTED),
+            NameEvidence(text, UNFITTED, piece=runtime.token_bytes, tokenize=runtime.tokenize),
+        ]
+        return Site(case, prompt, evidence)
 
 
-def fit(runtime: Runtime, sites: list[Site]) -> list[Weights]:
+def fit(runtime: Runtime, sites: list[Site]) -> list[Fitted]:
     """Each source's weights by bucket, given the sources before it."""
     pairs: list[dict[Bucket, list[tuple[float, float]]]] = [defaultdict(list) for _ in NAMES]
-    fitted: list[Weights] = []
+    fitted: list[Fitted] = []
     seen = [
         (site, target, runtime.forced(site.prompt.tokens, target))
         for site in sites
@@ -130,24 +101,24 @@ def fit(runtime: Runtime, sites: list[Site]) -> list[Weights]:
                 found = site.evidence[k].look(context)
                 if found is not None:
                     before = _mix(scores[i], site, fitted, context)
-                    share = found[1][token] / found[1].total()
-                    pairs[k][found[0]].append((float(np.exp(before[token])), share))
+                    share = found.counts[token] / found.counts.total()
+                    pairs[k][found.bucket].append((float(np.exp(before[token])), share))
         fitted.append(
             {b: best_weight(p) for b, p in sorted(pairs[k].items()) if len(p) >= MIN_PAIRS}
         )
     return fitted
 
 
-def _mix(scores: Floats, site: Site, weights: list[Weights], context: list[int]) -> Floats:
+def _mix(scores: Floats, site: Site, weights: list[Fitted], context: list[int]) -> Floats:
     for evidence, of_bucket in zip(site.evidence, weights, strict=False):
         found = evidence.look(context)
-        weight = 0.0 if found is None else of_bucket.get(found[0], 0.0)
+        weight = 0.0 if found is None else of_bucket.get(found.bucket, 0.0)
         if found is not None and weight > 0:
-            scores = mixed(scores, found[1], weight)
+            scores = mixed(scores, found.counts, weight)
     return scores
 
 
-def mixer(site: Site, weights: list[Weights]) -> Mixer:
+def mixer(site: Site, weights: list[Fitted]) -> Mixer:
     n_prompt = len(site.prompt.tokens)
 
     def apply(context: list[int], scores: Floats) -> Floats:
@@ -156,7 +127,7 @@ def mixer(site: Site, weights: list[Weights]) -> Mixer:
     return apply
 
 
-def answers_of(runtime: Runtime, sites: list[Site], weights: list[Weights]) -> list[Answer]:
+def answers_of(runtime: Runtime, sites: list[Site], weights: list[Fitted]) -> list[Answer]:
     answers: list[Answer] = []
     for site in sites:
         prompt = site.prompt
@@ -166,7 +137,7 @@ def answers_of(runtime: Runtime, sites: list[Site], weights: list[Weights]) -> l
     return answers
 
 
-def nats(runtime: Runtime, sites: list[Site], variants: list[list[Weights]]) -> list[float]:
+def nats(runtime: Runtime, sites: list[Site], variants: list[list[Fitted]]) -> list[float]:
     """Mean loss on the right answers' tokens, the end token included, for each variant."""
     totals = np.zeros(len(variants))
     n = 0
@@ -180,16 +151,14 @@ def nats(runtime: Runtime, sites: list[Site], variants: list[list[Weights]]) -> 
     return [round(float(total) / n, 4) for total in totals]
 
 
-def cache_weights(weights: Weights) -> list[list[float]]:
-    """As the catalogue has them: a row for each length of the match, a column for each agreement.
-
-    A bucket that was too rare to be fitted takes the weight of the next shorter match.
-    """
-    table = [[0.0] * N_AGREEMENTS for _ in range(MAX_ORDER)]
-    for order in range(MAX_ORDER):
-        for agreement in range(N_AGREEMENTS):
-            shorter = table[order - 1][agreement] if order else 0.0
-            table[order][agreement] = weights.get((order + 1, agreement), shorter)
+def as_table(weights: Fitted, n_rows: int, n_columns: int) -> list[list[float]]:
+    """As the catalogue has them. A bucket too rare to be fitted takes the weight of the row above:
+    of a shorter match, or a shorter beginning."""
+    table = [[0.0] * n_columns for _ in range(n_rows)]
+    for row in range(n_rows):
+        for column in range(n_columns):
+            above = table[row - 1][column] if row else 0.0
+            table[row][column] = weights.get((row, column), above)
     return table
 
 
@@ -221,7 +190,9 @@ def compare(args: argparse.Namespace) -> dict[str, Any]:
     return {
         "model": args.model.name,
         "fitted_on": sorted(fitted_on),
-        "cache_weights": cache_weights(fitted[0]),
+        "file_weights": as_table(fitted[0], MAX_ORDER, N_AGREEMENTS),
+        "project_weights": as_table(fitted[1], MAX_ORDER, N_AGREEMENTS),
+        "name_weights": as_table(fitted[2], MAX_LENGTH, N_CROWDS),
         "weights": [{str(k): v for k, v in w.items()} for w in fitted],
         "variants": table,
     }

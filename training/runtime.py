@@ -39,6 +39,7 @@ class Runtime:
             n_ctx=n_context,
             n_batch=512,
             n_threads=n_threads,
+            n_threads_batch=n_threads,
             logits_all=all_logits,
             verbose=False,
         )
@@ -195,6 +196,7 @@ class Scorer:
             n_ctx=n_context,
             n_batch=n_context,
             n_threads=n_threads,
+            n_threads_batch=n_threads,
             logits_all=True,
             verbose=False,
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from inference.cache_model import CacheWeights
+from inference.cache_model import Weights
 
 
 class PromptOrder(StrEnum):
@@ -39,8 +39,12 @@ class Family(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Whether `min_line_logprob` was measured on this family, not guessed."""
     stop_texts: tuple[str, ...]
     notes: str
-    cache_weights: CacheWeights = ()
-    """Of the cache language model that is mixed in; empty for none."""
+    file_weights: Weights = ()
+    """Of the open file in the cache language model that is mixed in; empty for none."""
+    project_weights: Weights = ()
+    """Of the project's other files, given those of the open file."""
+    name_weights: Weights = ()
+    """Of the open file's names, given both."""
 
     def fits(self, architecture: str, prefix_token: str | None, names: tuple[str, ...]) -> bool:
         """The rule is described in `catalogue.toml`."""

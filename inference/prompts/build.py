@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from inference.backends.vocabulary import Vocabulary
-from inference.cache_model import CacheModel
+from inference.cache_model import CacheModel, Evidence, NgramEvidence, NgramIndex, Weights
 from inference.errors import InferenceError, PromptTooLongError
 from inference.models.catalogue import PromptOrder, family_named
 from inference.models.summary import ModelSummary
+from inference.names import NameEvidence
 from inference.prompts.blocks import BlockTokenizer
 from inference.prompts.fim import BuiltPrompt, FimPromptBuilder
 from inference.types import FimPrompt, GenerationRequest, TextPrompt
@@ -40,8 +41,12 @@ class PromptBuilder:
             vocabulary, summary.fim, order or family.prompt_order, heal=heal
         )
         self._blocks = BlockTokenizer(vocabulary.tokenize)
-        self._fim_stops = family.stop_texts
-        self._cache_weights = family.cache_weights if use_cache_model else ()
+        self._family = family
+        self._use_cache_model = use_cache_model
+        self._related: tuple[tuple[str, ...], NgramIndex] | None = None
+        # Of its own, so that a project does not push the open file's blocks out.
+        self._related_blocks = BlockTokenizer(vocabulary.tokenize)
+        self._name_pieces = BlockTokenizer(vocabulary.tokenize)
 
     def build(self, request: GenerationRequest) -> BuiltPrompt:
         """Raises `PromptTooLongError`."""
@@ -57,15 +62,37 @@ class PromptBuilder:
             raise InferenceError(f"The model has no token {unknown[0]}.")
         return BuiltPrompt(list(tokens))
 
-    def cache_model(self, prompt: BuiltPrompt) -> CacheModel | None:
-        """What the prompt's own text says comes next, for families that gain by it."""
-        if not self._cache_weights or not prompt.above:
+    def cache_model(self, request: GenerationRequest, prompt: BuiltPrompt) -> CacheModel | None:
+        """What the file and its project say comes next, for families that gain by it."""
+        if not isinstance(request.prompt, FimPrompt) or not self._use_cache_model:
             return None
-        return CacheModel((prompt.below, prompt.above), self._cache_weights)
+        evidence: list[Evidence] = []
+        if self._family.file_weights:
+            file = NgramIndex((prompt.below, prompt.above))
+            evidence.append(NgramEvidence(file, self._family.file_weights))
+        if self._family.project_weights and request.prompt.related:
+            project = self._related_index(request.prompt.related)
+            evidence.append(NgramEvidence(project, self._family.project_weights))
+        if self._family.name_weights:
+            evidence.append(self._names(prompt, self._family.name_weights))
+        return CacheModel(evidence) if evidence else None
+
+    def _names(self, prompt: BuiltPrompt, weights: Weights) -> NameEvidence:
+        piece = self._vocabulary.piece
+        parts = [b"".join(map(piece, tokens)) for tokens in (prompt.above, prompt.below)]
+        text = b"\n".join(parts).decode("utf-8", "ignore")
+        return NameEvidence(text, weights, piece=piece, tokenize=self._name_pieces.tokens)
+
+    def _related_index(self, texts: tuple[str, ...]) -> NgramIndex:
+        """Made anew only when the texts change: comparing the same objects costs nothing."""
+        if self._related is None or self._related[0] != texts:
+            index = NgramIndex([self._related_blocks.tokens(text) for text in texts])
+            self._related = texts, index
+        return self._related[1]
 
     def stops(self, request: GenerationRequest) -> tuple[str, ...]:
         """Stop strings of the model's family, beside the request's own."""
-        return self._fim_stops if isinstance(request.prompt, FimPrompt) else ()
+        return self._family.stop_texts if isinstance(request.prompt, FimPrompt) else ()
 
     def _plain(self, text: str) -> list[int]:
         # Not even tokenised if it cannot fit: every token has a bounded number of bytes.

@@ -14,6 +14,7 @@ from inference.cache_model import (
     N_AGREEMENTS,
     CacheModel,
     Match,
+    NgramEvidence,
     NgramIndex,
     log_softmax,
     mixed,
@@ -72,8 +73,21 @@ def test_a_mixture_is_a_distribution() -> None:
     assert result[2] == pytest.approx(0.05 + 0.375, abs=1e-5)
 
 
+def cache_of(*texts: list[int]) -> CacheModel:
+    return CacheModel([NgramEvidence(NgramIndex([text]), ALL_OR_NOTHING) for text in texts])
+
+
+def test_one_text_speaks_after_the_other() -> None:
+    logits = np.zeros(5, dtype=np.float32)
+    one = np.exp(cache_of([1, 2, 3]).mix([1, 2], logits))
+    two = np.exp(cache_of([1, 2, 3], [1, 2, 4]).mix([1, 2], logits))
+    assert one[3] == pytest.approx(0.1 * 0.2 + 0.9, abs=1e-5)
+    assert two[3] == pytest.approx(0.1 * one[3], abs=1e-5)
+    assert two[4] == pytest.approx(0.1 * one[4] + 0.9, abs=1e-5)
+
+
 def test_a_long_match_outvotes_the_model_and_a_short_one_does_not() -> None:
-    cache = CacheModel([[1, 2, 3, 0, 2, 4]], ALL_OR_NOTHING)
+    cache = cache_of([1, 2, 3, 0, 2, 4])
     logits = np.array([9.0, 0.0, 0.0, 0.0, 0.0], dtype=np.float32)
     assert cache.mix([1, 2], logits).argmax() == 3
     assert cache.mix([4, 2], logits) is logits
@@ -83,7 +97,7 @@ def test_a_long_match_outvotes_the_model_and_a_short_one_does_not() -> None:
 def test_the_models_logits_are_left_as_they_are() -> None:
     logits = np.array([1.0, 2.0, 3.0, 0.0], dtype=np.float32)
     before = logits.copy()
-    mixture = CacheModel([[1, 2, 3]], ALL_OR_NOTHING).mix([1, 2], logits)
+    mixture = cache_of([1, 2, 3]).mix([1, 2], logits)
     assert mixture is not logits
     assert (logits == before).all()
     assert np.exp(mixture).sum() == pytest.approx(1.0, abs=1e-5)

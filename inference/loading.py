@@ -11,6 +11,7 @@ from inference.hardware import choose_threads
 from inference.models.catalogue import family_named
 from inference.models.summary import ModelSummary, inspect_model
 from inference.prompts.build import PromptBuilder
+from inference.trial import TrialUnavailableError, ensure_tried, try_model
 from inference.types import ModelInfo
 
 
@@ -22,13 +23,36 @@ class LoadedModel:
 
 
 def load_model(config: EngineConfig, report: Callable[[float], bool]) -> LoadedModel:
-    """
+    """Loads a model file; one that was not seen before first on trial, in a child process.
+
     Args:
         report: called with the share that is loaded, 0 to 1; returning False stops loading.
 
     Raises a `ModelError`, or `LoadCancelledError`.
     """
     summary = inspect_model(config.model_path)
+    # The built-in model came with the program, as did the code that would try it.
+    if not summary.is_builtin and ensure_tried(summary, config, lambda p: report(p / 2)):
+        return load_checked(summary, config, lambda p: report(0.5 + p / 2))
+    return load_checked(summary, config, report)
+
+
+def try_again(config: EngineConfig) -> bool:
+    """Loads a model file on trial, whatever came of it before. False: no trial is possible here.
+
+    Raises a `ModelError`.
+    """
+    try:
+        try_model(inspect_model(config.model_path), config)
+    except TrialUnavailableError:
+        return False
+    return True
+
+
+def load_checked(
+    summary: ModelSummary, config: EngineConfig, report: Callable[[float], bool]
+) -> LoadedModel:
+    """Loads a model file in this process, whatever it may do to it."""
     n_threads = config.n_threads or choose_threads().n_threads
     # Imported only now: this loads the runtime's shared libraries.
     from inference.backends.llama_cpp import LlamaCppBackend

@@ -36,7 +36,10 @@ from inference.verdicts import Verdict, Verdicts
 _log = logging.getLogger(__name__)
 CHILD: Sequence[str] = (sys.executable, "-I", "-m", "inference.trial_child")
 """Isolated: neither the working folder nor PYTHONPATH can put modules in its way."""
-PATIENCE_S = 45.0
+START_S = 45.0
+"""For Python and the runtime's libraries, on a machine that has much else to do."""
+PATIENCE_S = 20.0
+"""For the file, once all is there that is needed for it."""
 _SLOW_DISK_BYTES_PER_S = 25e6
 """A slow network drive; the larger a file, the longer it may take."""
 _POLL_S = 0.02
@@ -122,7 +125,7 @@ def _try(summary: ModelSummary, config: EngineConfig, report: Callable[[float], 
     patience_s = PATIENCE_S + summary.size_bytes / _SLOW_DISK_BYTES_PER_S
     trial = _Trial([*arguments, summary.path])
     try:
-        is_over = trial.wait(time.monotonic() + patience_s, report)
+        is_over = trial.wait(patience_s, report)
     finally:
         trial.end()
     return _verdict(trial, summary) if is_over else Verdict(f"no end in {patience_s:.0f} s")
@@ -204,18 +207,26 @@ class _Trial:
         line = next((line for line in reversed(lines) if line), "")
         return shown(line.rpartition("/")[2]) if line else ""
 
-    def wait(self, deadline: float, report: Callable[[float], bool]) -> bool:
-        """Returns whether the child ended by itself before the deadline.
+    def wait(self, patience_s: float, report: Callable[[float], bool]) -> bool:
+        """Returns whether the child ended by itself, `patience_s` after it had started at the
+        latest.
 
         Raises `LoadCancelledError` once `report` returns False.
         """
+        deadline = time.monotonic() + START_S
+        has_started = False
         while True:
+            if self.messages and not has_started:
+                has_started = True
+                deadline = time.monotonic() + patience_s
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(_POLL_S)
                 return True
             if not report(self.progress):
                 raise LoadCancelledError
             if time.monotonic() > deadline:
+                if not has_started:
+                    raise TrialUnavailableError(f"not started after {START_S:.0f} s")
                 return False
 
     def end(self) -> None:

@@ -315,3 +315,15 @@ def test_doctor_says_the_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     path.write_bytes(tiny_model(seed=1).to_bytes())
     status, states = doctor()
     assert (status, states["trial"], states["engine"]) == (0, "ok", "ok")
+
+
+def test_memory_of_the_child_is_bounded() -> None:
+    code = (
+        "from inference import trial_child\n"
+        "trial_child._bound_memory(100_000_000)\n"
+        "bytearray(50_000_000)\n"
+        "try: bytearray(400_000_000)\n"
+        "except MemoryError: print('refused')\n"
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True)
+    assert done.stdout == "refused\n", done.stderr

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import msgspec
+
 from inference.backends.base import Backend
 from inference.config import EngineConfig
+from inference.errors import ModelTooLargeError
 from inference.hardware import choose_threads
 from inference.models.catalogue import family_named
 from inference.models.summary import ModelSummary, inspect_model
@@ -14,12 +18,16 @@ from inference.prompts.build import PromptBuilder
 from inference.trial import TrialUnavailableError, ensure_tried, try_model
 from inference.types import ModelInfo
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
     backend: Backend
     prompts: PromptBuilder
     info: ModelInfo
+    notice: str | None = None
+    """What is not as it was asked for, for a person; None if all is."""
 
 
 def load_model(config: EngineConfig, report: Callable[[float], bool]) -> LoadedModel:
@@ -55,17 +63,33 @@ def load_checked(
     """Loads a model file in this process, whatever it may do to it."""
     n_threads = config.n_threads or choose_threads().n_threads
     # Imported only now: this loads the runtime's shared libraries.
+    from inference.backends.llama_bindings import has_gpu
     from inference.backends.llama_cpp import LlamaCppBackend
 
-    backend = LlamaCppBackend(summary, config, n_threads, report)
-    prompts = PromptBuilder(
-        backend.vocabulary,
-        summary,
-        backend.n_ctx,
-        order=config.prompt_order,
-        heal=config.use_token_healing,
-    )
-    return LoadedModel(backend, prompts, _info(summary, backend.n_ctx))
+    notices: list[str] = []
+    try:
+        backend = LlamaCppBackend(summary, config, n_threads, report)
+    except ModelTooLargeError as error:
+        if not has_gpu() or config.n_gpu_layers == 0:
+            raise
+        notices.append(f"{error} It runs on the CPU.")
+        _log.warning("%s", notices[0])
+        on_cpu = msgspec.structs.replace(config, n_gpu_layers=0)
+        backend = LlamaCppBackend(summary, on_cpu, n_threads, report)
+    notices += backend.notices
+    try:
+        prompts = PromptBuilder(
+            backend.vocabulary,
+            summary,
+            backend.n_ctx,
+            order=config.prompt_order,
+            heal=config.use_token_healing,
+        )
+    except BaseException:
+        backend.close()
+        raise
+    info = _info(summary, backend.n_ctx)
+    return LoadedModel(backend, prompts, info, " ".join(notices) or None)
 
 
 def _info(summary: ModelSummary, n_ctx: int) -> ModelInfo:

@@ -46,6 +46,7 @@ _POLL_S = 0.02
 _END_S = 5.0
 _KEPT_LINES = 20
 _MAX_LINE_BYTES = 4096
+_MAX_WORDS_CHARS = 200
 
 
 class TrialMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -141,7 +142,9 @@ def _verdict(trial: _Trial, summary: ModelSummary) -> Verdict:
     if trial.status == 0 and last.stage == "too-large":
         raise ModelTooLargeError(last.text)
     if trial.status == 0 and last.stage == "unusable":
-        return Verdict(f"it failed ({shown(last.text)})")
+        said = last.text.replace(printable(summary.path), "it")
+        words = "".join(c if c.isprintable() else " " for c in said)
+        return Verdict(f"it failed ({words[:_MAX_WORDS_CHARS].rstrip('.')})")
     if sys.platform != "win32" and trial.status == -signal.SIGKILL:
         # Not ours: the trial was over. So it was the system, and the verdict is not the file's.
         raise ModelTooLargeError(

@@ -54,8 +54,12 @@ class EngineHost:
         self._progress: Progress | None = None
         self._is_loaded = False
         """Whether `_engine` became ready, so that it can only fail while it works."""
+        self._last_model: ModelInfo | None = None
+        """The one that became ready last."""
         self._failures: list[float] = []
         """When the engine failed at work, lately."""
+        self._given_up: tuple[ModelSettings, str] | None = None
+        """A model that failed at work again and again, and how."""
         self._is_closed = False
         self._idle_minutes = 0
         self._idle_timer: asyncio.TimerHandle | None = None
@@ -170,7 +174,11 @@ class EngineHost:
                 f"{usable_cpus()} processors; that many are used."
             )
         config = _engine_config(model, self._model_path)
-        error = await self._try(config)
+        if self._given_up is not None and self._given_up[0] == model:
+            error = self._given_up[1]
+        else:
+            self._given_up = None
+            error = await self._try(config)
         if error is None:
             return
         if config.model_path is None or not model.fallback_to_builtin:
@@ -197,7 +205,9 @@ class EngineHost:
             engine.start(lambda status: self._on_status(engine, status))
             info = await engine.wait_ready()
             self._is_loaded = True
+            self._last_model = info
             logger.info("Loaded %s (%s).", info.name, info.quantization)
+            self._pass_on(engine.status().notice)
         except InferenceError as failure:
             error = str(failure)
         except OSError as failure:
@@ -226,14 +236,37 @@ class EngineHost:
 
     def _recover(self, error: str) -> None:
         """Load the model again after it failed at work, unless that happens again and again."""
+        if self._wanted is None:
+            return
         now = monotonic()
         self._failures = [at for at in self._failures if now - at < _FAILURE_WINDOW_S] + [now]
-        if len(self._failures) > _MAX_RECOVERIES or self._wanted is None:
+        if len(self._failures) <= _MAX_RECOVERIES:
+            self._report(f"{error} Sotto loads it again now.")
+        elif self._may_fall_back():
+            # `_load` says it, and does not try this model any more.
+            self._failures = []
+            self._given_up = (self._wanted, error)
+        else:
             self._report(error)
             return
-        self._report(f"{error} Sotto loads it again now.")
         self._served = None
         self._work_on()
+
+    def _may_fall_back(self) -> bool:
+        """Whether the model that runs is another than the built-in one, and that may be used."""
+        model = self._last_model
+        return (
+            self._wanted is not None
+            and self._wanted.fallback_to_builtin
+            and model is not None
+            and not model.is_builtin
+        )
+
+    def _pass_on(self, notice: str | None) -> None:
+        """Say what is not as it was asked for, without disturbing anyone."""
+        if notice is not None:
+            self.message = f"{self.message} {notice}" if self.message else notice
+            self._client.log_warning(f"Sotto: {notice}")
 
     def _report(self, message: str) -> None:
         self.message = message

@@ -26,7 +26,13 @@ import psutil
 
 from bench.machine import Provenance, provenance
 from bench.results import save
-from inference import EngineConfig, InferenceError, InvalidModelError, ModelError, inspect_model
+from inference import (
+    EngineConfig,
+    InvalidModelError,
+    ModelError,
+    ModelTooLargeError,
+    inspect_model,
+)
 from inference.models.summary import ModelSummary
 from inference.trial import try_model
 from inference.verdicts import Verdicts
@@ -113,7 +119,7 @@ class _Run:
         if is_deadly or number % _TRY_EVERY == 0:
             verdict = self._try(summary)
             self.trials[f"{outcome}, on trial {verdict}"] += 1
-            if is_deadly and verdict != "refused":
+            if is_deadly and verdict == "usable":
                 self.failures.append(f"file {number} ({arch}) {outcome}, on trial {verdict}")
 
     def _took(self, number: int, seconds: float) -> None:
@@ -128,7 +134,10 @@ class _Run:
         except InvalidModelError:
             self.refusal_s.append(perf_counter() - started)
             return "refused"
-        except InferenceError as error:
+        except ModelTooLargeError:
+            # Refused as well, but not remembered.
+            return "too large"
+        except Exception as error:
             self.failures.append(f"a trial raised {error!r}")
             return type(error).__name__
         return "usable"

@@ -61,11 +61,15 @@ class Verdicts:
         kept = [entry for entry in self._read() if entry.key != key]
         entries = [*kept, _Entry(key, verdict)][-_MAX_ENTRIES:]
         try:
-            self._write(msgspec.json.encode(_Content(entries)))
+            if self._file.is_absolute():
+                self._write(msgspec.json.encode(_Content(entries)))
         except OSError as error:
             _log.info("What became of a model's trial cannot be remembered: %s", error)
 
     def _read(self) -> list[_Entry]:
+        # Without a home folder the path is relative, and then it leads into the workspace.
+        if not self._file.is_absolute():
+            return []
         try:
             with self._file.open("rb") as file:
                 data = file.read(_MAX_FILE_BYTES + 1)

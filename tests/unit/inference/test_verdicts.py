@@ -66,3 +66,14 @@ def test_where_nothing_can_be_written_nothing_is_remembered(tmp_path: Path) -> N
     Verdicts(folder).put("a", BAD)
     assert Verdicts(folder).get("a") is None
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "v.json"]
+
+
+def test_nothing_is_read_from_or_written_into_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Verdicts(tmp_path / "v.json").put("a", Verdict())
+    monkeypatch.chdir(tmp_path)
+    verdicts = Verdicts(Path("v.json"))
+    assert verdicts.get("a") is None
+    verdicts.put("b", Verdict())
+    assert Verdicts(tmp_path / "v.json").get("b") is None

@@ -78,7 +78,7 @@ def build(*, jobs: int, source: Path | None = None) -> Path:
     if shutil.which("cmake") is None:
         raise PeerBuildError("Building the peer needs cmake; install it and run this again.")
     with tempfile.TemporaryDirectory(prefix="sotto-peer-") as folder:
-        root = source if source is not None else _fetch(version, digest, Path(folder))
+        root = source if source is not None else fetch_source(version, digest, Path(folder))
         llama_cpp = root / "vendor" / "llama.cpp"
         if not (llama_cpp / "CMakeLists.txt").is_file():
             raise PeerBuildError(f"{root} is not the source package of llama-cpp-python.")
@@ -105,7 +105,7 @@ def _program(name: str) -> str:
     return f"{name}.exe" if os.name == "nt" else name
 
 
-def _fetch(version: str, digest: str, folder: Path) -> Path:
+def fetch_source(version: str, digest: str, folder: Path) -> Path:
     """Download the source package with pip, checked against the lock, and unpack it."""
     wanted = folder / "requirement.txt"
     wanted.write_text(f"llama-cpp-python=={version} --hash={digest}\n", encoding="utf-8")

@@ -22,6 +22,7 @@ from inference.errors import (
 )
 from inference.generation import Generation
 from inference.hardware import HardwareReport, RuntimeInfo, hardware_report
+from inference.loading import try_again
 
 # Model files and this machine.
 from inference.models.builtin_model import builtin_model_path
@@ -81,4 +82,5 @@ __all__ = [
     "estimate_memory",
     "hardware_report",
     "inspect_model",
+    "try_again",
 ]

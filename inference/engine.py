@@ -213,6 +213,7 @@ class Engine:
             model=model.info,
             backend=model.backend.name,
             n_threads=model.backend.n_threads,
+            notice=model.notice,
         )
         outbox.put(lambda: self._ready(runner, status))
         try:

@@ -155,5 +155,7 @@ class EngineStatus(msgspec.Struct, frozen=True, kw_only=True):
     n_threads: int = 0
     load_progress: float | None = None
     """0 to 1 while loading."""
+    notice: str | None = None
+    """What is not as it was asked for though the state is `ready`: a shorter context, say."""
     error: str | None = None
     """Why the state is `failed`: one sentence for a person, with what to do."""

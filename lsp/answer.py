@@ -27,6 +27,9 @@ from lsp.suggest import Work, suggest
 
 logger = logging.getLogger(__name__)
 
+_WAKE_TIMEOUT_S = 10.0
+"""How long a request waits for a model that was unloaded for being idle."""
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -101,22 +104,26 @@ async def answer(session: Session, question: Question) -> Answer:
 async def _suggest(
     session: Session, settings: Settings, snapshot: Snapshot, question: Question, work: Work
 ) -> list[str]:
-    ready = session.engine.ready
-    if ready is None:
-        work.reason = f"model-{session.engine.status.state.value}"
-        return []
-    engine, model = ready
-    texts = await suggest(
-        snapshot,
-        trigger=question.trigger,
-        engine=engine,
-        model=model,
-        settings=settings.inline_completion,
-        type_through=session.type_through,
-        path=_path_in_project(question.uri, session.folders),
-        work=work,
-        related=related_texts(snapshot.uri, snapshot.language_id, session.documents),
-    )
+    related = related_texts(snapshot.uri, snapshot.language_id, session.documents)
+    # Editors hold a whole completion list back for the slowest of its sources; ghost text holds
+    # nothing up, and whatever is typed meanwhile ends this request.
+    wait_s = _WAKE_TIMEOUT_S if question.method == types.TEXT_DOCUMENT_INLINE_COMPLETION else 0.0
+    async with session.engine.use(wait_s=wait_s) as ready:
+        if ready is None:
+            work.reason = f"model-{session.engine.status.state.value}"
+            return []
+        engine, model = ready
+        texts = await suggest(
+            snapshot,
+            trigger=question.trigger,
+            engine=engine,
+            model=model,
+            settings=settings.inline_completion,
+            type_through=session.type_through,
+            path=_path_in_project(question.uri, session.folders),
+            work=work,
+            related=related,
+        )
     if question.selected is None:
         return texts
     return [question.selected.text + text for text in texts]

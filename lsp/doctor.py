@@ -26,6 +26,7 @@ from inference import (
     estimate_memory,
     hardware_report,
     inspect_model,
+    try_again,
 )
 from lsp import installation, terminal
 from lsp.cli import sotto_version
@@ -184,10 +185,38 @@ def _model(hardware: HardwareReport, model_path: Path | None) -> Iterator[Check]
             f"{_size(hardware.available_memory_bytes)} are free.",
             remedy="close other programs, or choose a smaller model or quantization",
         )
-    yield asyncio.run(_trial(model_path))
+    if not summary.is_builtin:
+        tried = _tried(EngineConfig(model_path=model_path))
+        yield tried
+        if tried.state == "failed":
+            return
+    yield asyncio.run(_used(model_path))
 
 
-async def _trial(model_path: Path | None) -> Check:
+def _tried(config: EngineConfig) -> Check:
+    """Load the model in a process of its own, as the server does with a file it does not know,
+    but whatever came of it before."""
+    started = perf_counter()
+    try:
+        if not try_again(config):
+            return Check(
+                part="trial",
+                state="note",
+                text="No process can be started here to try the model in: if loading it crashes, "
+                "so does the server.",
+            )
+    except ModelError as error:
+        return Check(part="trial", state="failed", text=str(error))
+    tried_ms = 1000 * (perf_counter() - started)
+    return Check(
+        part="trial",
+        state="ok",
+        text=f"loaded and used in a process of its own in {tried_ms:.0f} ms; "
+        "the server will not do it again",
+    )
+
+
+async def _used(model_path: Path | None) -> Check:
     """Load the model and complete one line, as the server would."""
     started = perf_counter()
     try:

@@ -6,9 +6,12 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from time import monotonic
+
+import msgspec
 
 from inference import Engine, EngineConfig, EngineState, EngineStatus, InferenceError, ModelInfo
 from lsp.client import Client, Progress
@@ -18,8 +21,10 @@ logger = logging.getLogger(__name__)
 
 _MAX_RECOVERIES = 3
 _FAILURE_WINDOW_S = 600.0
+_MINUTE_S = 60.0
 
 MakeEngine = Callable[[EngineConfig], Engine]
+Ready = tuple[Engine, ModelInfo]
 
 
 class EngineHost:
@@ -49,9 +54,19 @@ class EngineHost:
         self._progress: Progress | None = None
         self._is_loaded = False
         """Whether `_engine` became ready, so that it can only fail while it works."""
+        self._last_model: ModelInfo | None = None
+        """The one that became ready last."""
         self._failures: list[float] = []
         """When the engine failed at work, lately."""
+        self._given_up: tuple[ModelSettings, str] | None = None
+        """A model that failed at work again and again, and how."""
         self._is_closed = False
+        self._idle_minutes = 0
+        self._idle_timer: asyncio.TimerHandle | None = None
+        self._n_users = 0
+        self._is_asleep = False
+        """Whether the model was unloaded because nobody asked anything of it."""
+        self._is_waking = False
         self.message: str | None = None
         """For a person: why no model runs, or another than the configured one."""
 
@@ -63,7 +78,7 @@ class EngineHost:
         return self._engine.status()
 
     @property
-    def ready(self) -> tuple[Engine, ModelInfo] | None:
+    def ready(self) -> Ready | None:
         """The engine and its model, if one can serve a request now."""
         status = self.status
         if self._engine is None or status.state is not EngineState.READY or status.model is None:
@@ -72,27 +87,84 @@ class EngineHost:
 
     def want(self, model: ModelSettings) -> None:
         """Serve `model` from now on; returns at once. Nothing happens if it is served already."""
+        self._idle_minutes = model.unload_after_minutes
+        model = msgspec.structs.replace(model, unload_after_minutes=0)
+        if model != self._wanted:
+            self._is_asleep = False
         self._wanted = model
-        if not self._is_closed and (self._work is None or self._work.done()):
-            self._work = asyncio.create_task(self._catch_up(), name="engine-host")
+        self._work_on()
+        self._await_idleness()
+
+    @asynccontextmanager
+    async def use(self, *, wait_s: float) -> AsyncGenerator[Ready | None]:
+        """What `ready` says, for the time of one request. While it lasts the model stays loaded.
+
+        A model that was unloaded for being idle is loaded again: the request then waits for it, at
+        most `wait_s`. It does not wait for the first loading, which may take any time.
+        """
+        self._n_users += 1
+        self._await_idleness()
+        try:
+            if self._is_asleep and not self._is_closed:
+                self._is_asleep = False
+                self._is_waking = True
+                self._work_on()
+            if self._is_waking and self._work is not None:
+                # Never cancels the work, as awaiting it would when this request is cancelled.
+                await asyncio.wait({self._work}, timeout=wait_s)
+            yield self.ready
+        finally:
+            self._n_users -= 1
+            self._await_idleness()
 
     async def close(self) -> None:
         """Cancel all work and free the model. Idempotent."""
         self._is_closed = True
+        self._await_idleness()
         if self._work is not None:
             self._work.cancel()
             await asyncio.gather(self._work, return_exceptions=True)
         await self._drop_engine()
 
+    def _work_on(self) -> None:
+        if not self._is_closed and (self._work is None or self._work.done()):
+            self._work = asyncio.create_task(self._catch_up(), name="engine-host")
+
     async def _catch_up(self) -> None:
         """Load what is wanted, until nothing newer is."""
-        while self._wanted is not None and self._wanted != self._served:
-            model = self._wanted
+        while True:
+            model = None if self._is_asleep else self._wanted
+            if model == self._served:
+                break
             self._served = model
             if self.ready is not None:
                 self._on_replace()
             await self._drop_engine()
-            await self._load(model)
+            if model is not None:
+                await self._load(model)
+        self._is_waking = False
+        self._await_idleness()
+
+    def _await_idleness(self) -> None:
+        """Start the time anew after which the model is unloaded; no such time while it is used."""
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+            self._idle_timer = None
+        if self._is_closed or self._n_users or not self._idle_minutes or self.ready is None:
+            return
+        after_s = self._idle_minutes * _MINUTE_S
+        self._idle_timer = asyncio.get_running_loop().call_later(after_s, self._fall_asleep)
+
+    def _fall_asleep(self) -> None:
+        if self._work is not None and not self._work.done():
+            return  # Another model is being loaded; its time begins then.
+        logger.info("Unloading the model: nothing was asked of it.")
+        self._is_asleep = True
+        self.message = (
+            f"The model was unloaded after {self._idle_minutes} min without a request; the next "
+            "one loads it again."
+        )
+        self._work_on()
 
     async def _load(self, model: ModelSettings) -> None:
         self.message = None
@@ -102,7 +174,11 @@ class EngineHost:
                 f"{usable_cpus()} processors; that many are used."
             )
         config = _engine_config(model, self._model_path)
-        error = await self._try(config)
+        if self._given_up is not None and self._given_up[0] == model:
+            error = self._given_up[1]
+        else:
+            self._given_up = None
+            error = await self._try(config)
         if error is None:
             return
         if config.model_path is None or not model.fallback_to_builtin:
@@ -129,7 +205,9 @@ class EngineHost:
             engine.start(lambda status: self._on_status(engine, status))
             info = await engine.wait_ready()
             self._is_loaded = True
+            self._last_model = info
             logger.info("Loaded %s (%s).", info.name, info.quantization)
+            self._pass_on(engine.status().notice)
         except InferenceError as failure:
             error = str(failure)
         except OSError as failure:
@@ -158,14 +236,37 @@ class EngineHost:
 
     def _recover(self, error: str) -> None:
         """Load the model again after it failed at work, unless that happens again and again."""
+        if self._wanted is None:
+            return
         now = monotonic()
         self._failures = [at for at in self._failures if now - at < _FAILURE_WINDOW_S] + [now]
-        if len(self._failures) > _MAX_RECOVERIES or self._wanted is None:
+        if len(self._failures) <= _MAX_RECOVERIES:
+            self._report(f"{error} Sotto loads it again now.")
+        elif self._may_fall_back():
+            # `_load` says it, and does not try this model any more.
+            self._failures = []
+            self._given_up = (self._wanted, error)
+        else:
             self._report(error)
             return
-        self._report(f"{error} Sotto loads it again now.")
         self._served = None
-        self.want(self._wanted)
+        self._work_on()
+
+    def _may_fall_back(self) -> bool:
+        """Whether the model that runs is another than the built-in one, and that may be used."""
+        model = self._last_model
+        return (
+            self._wanted is not None
+            and self._wanted.fallback_to_builtin
+            and model is not None
+            and not model.is_builtin
+        )
+
+    def _pass_on(self, notice: str | None) -> None:
+        """Say what is not as it was asked for, without disturbing anyone."""
+        if notice is not None:
+            self.message = f"{self.message} {notice}" if self.message else notice
+            self._client.log_warning(f"Sotto: {notice}")
 
     def _report(self, message: str) -> None:
         self.message = message

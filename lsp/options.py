@@ -75,6 +75,19 @@ class ModelOptions(_Group):
         ]
         | None
     ) = None
+    unload_after_minutes: (
+        Annotated[
+            int,
+            Meta(
+                ge=0,
+                le=10_080,
+                description="Minutes without a request after which the model's memory is given "
+                "back; 0 keeps it. The next request loads the model again, waits for it, and "
+                "evaluates its document anew.",
+            ),
+        ]
+        | None
+    ) = None
 
 
 class InlineCompletionOptions(_Group):

@@ -40,7 +40,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     """Sotto's."""
     message: str | None
-    """For a person: why the state is `failed`, or why not the configured model runs."""
+    """For a person: why the state is `failed`, why the model was unloaded, or why not the
+    configured one runs."""
 
 
 class TextDocument(msgspec.Struct, frozen=True):

@@ -26,6 +26,9 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True):
     gpu_layers: int | None = None
     threads: int | None = None
     fallback_to_builtin: bool = True
+    unload_after_minutes: int = 60
+    """Longer than a meeting, shorter than a night. Loading again takes a moment, and what was
+    evaluated of the open documents is lost, so it is not done lightly."""
 
 
 class InlineCompletionSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 MANY_SEQUENCES = 8
 FEW_SEQUENCES = 4
@@ -11,6 +11,8 @@ FEW_SEQUENCES = 4
 MIN_SEQUENCES = 2
 """One for what is being typed, one for all else."""
 MIN_N_CTX = 512
+FEW_ROWS = 16
+"""Slower, but better than no model."""
 SMALL_CACHE_BYTES = 128 * 2**20
 CACHE_SHARE = 0.25
 """Of the memory that is free once the model is loaded."""
@@ -24,6 +26,8 @@ class ContextPlan:
     n_ctx: int
     """Tokens per sequence."""
     n_sequences: int
+    n_rows: int | None = None
+    """Tokens per call; None leaves it at what suits the device. Fewer need smaller buffers."""
 
 
 def plans(
@@ -69,3 +73,4 @@ def plans(
     yield from (plan for plan in tried if cost(plan) <= budget)
     # Memory that the system counts as used may still be had; the runtime knows in the end.
     yield tried[-1]
+    yield replace(tried[-1], n_rows=FEW_ROWS)

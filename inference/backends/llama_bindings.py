@@ -18,6 +18,7 @@ import logging
 import os
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -36,6 +37,7 @@ _log = logging.getLogger("inference.llama")
 _LEVELS = {1: logging.DEBUG, 2: logging.DEBUG, 3: logging.WARNING, 4: logging.ERROR}
 """ggml_log_level: 1 debug, 2 info, 3 warning, 4 error, 5 goes on with the line before."""
 _CONTINUATION = 5
+_KEPT_ERRORS = 8
 
 
 class _LogSink(threading.local):
@@ -43,8 +45,8 @@ class _LogSink(threading.local):
     several engines may run."""
 
     def __init__(self) -> None:
-        self.last_error = ""
-        """The newest line at level error, for messages about what just failed."""
+        self.errors: deque[str] = deque(maxlen=_KEPT_ERRORS)
+        """The newest lines at level error, for messages about what just failed."""
         self._pending = ""
         self._level = logging.DEBUG
         self._held: list[tuple[int, str]] | None = None
@@ -58,11 +60,15 @@ class _LogSink(threading.local):
             if not line.strip(" ."):
                 continue
             if self._level == logging.ERROR:
-                self.last_error = line.strip()
+                self.errors.append(line.strip())
             if self._held is None:
                 _log.log(self._level, "%s", line)
             else:
                 self._held.append((self._level, line))
+
+    @property
+    def last_error(self) -> str:
+        return self.errors[-1] if self.errors else ""
 
     def hold(self) -> None:
         """Keeps lines until `release`, because what they are worth is known only then."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -29,9 +30,10 @@ from inference.backends.llama_bindings import (
 )
 from inference.backends.vocabulary import Vocabulary
 from inference.config import EngineConfig
-from inference.errors import BackendError, InvalidModelError, ModelTooLargeError
+from inference.errors import BackendError, InvalidModelError, ModelError, ModelTooLargeError
 from inference.hardware import available_memory
 from inference.models.memory import DEFAULT_N_CTX, choose_n_ctx
+from inference.models.refusals import printable, shown
 from inference.models.summary import ModelSummary
 
 _log = logging.getLogger(__name__)
@@ -44,6 +46,8 @@ _EXACT_K_QUANT_ROWS = (8, 4)
 """K-quantised matrices go through other kernels below eight rows, and in blocks of four."""
 _ABORTED = 2
 _NO_ROOM = 1
+_NO_MEMORY = -2
+_MEMORY_ERROR = re.compile(r"alloc|out of memory|insufficient memory", re.IGNORECASE)
 
 
 class LlamaCppBackend:
@@ -67,6 +71,7 @@ class LlamaCppBackend:
         self._on_gpu = has_gpu() and config.n_gpu_layers != 0
         self.n_threads = n_threads
         self._abort = AbortFlag()
+        self.notices: list[str] = []
         self._context: Any = None
         n_ctx = self._longest_context(summary, config)
         self._model: Any = _load_model(summary, config, on_gpu=self._on_gpu, report=report)
@@ -109,6 +114,8 @@ class LlamaCppBackend:
         log_sink.release(logging.DEBUG if code == _ABORTED else logging.ERROR)
         if code == _ABORTED:
             return self._interrupted(spans)
+        if code == _NO_MEMORY:
+            raise BackendError("The memory that the model needs to compute is not to be had.")
         if code == _NO_ROOM:
             raise BackendError("The model's context is full although it was checked for room.")
         if code != 0:
@@ -155,7 +162,7 @@ class LlamaCppBackend:
             return min(config.n_ctx or DEFAULT_N_CTX, summary.n_ctx_train)
         choice = choose_n_ctx(summary, config.n_ctx, available_memory())
         if choice.reason:
-            _log.warning("%s", choice.reason)
+            self._note(f"{choice.reason} The context is {choice.n_ctx} tokens long.")
         return choice.n_ctx
 
     def _make_context(self, summary: ModelSummary, n_ctx: int, *, is_wanted: bool) -> int:
@@ -168,23 +175,36 @@ class LlamaCppBackend:
             model_bytes=summary.size_bytes,
             available_bytes=available_memory(),
         )
+        has_failed = False
         for plan in candidates:
             self._context = api.llama_init_from_model(self._model, self._parameters(plan))
             if self._context:
                 _log.info("context of %d tokens × %d sequences", plan.n_ctx, plan.n_sequences)
+                if has_failed or (is_wanted and plan.n_ctx < n_ctx):
+                    self._note(
+                        f"There is not enough free memory for a context of {n_ctx} tokens of "
+                        f"{summary.name}: it is {plan.n_ctx} tokens long"
+                        + (" and evaluated in smaller steps." if plan.n_rows else ".")
+                    )
                 return plan.n_sequences
-            _log.warning("no context of %d × %d", plan.n_ctx, plan.n_sequences)
+            has_failed = True
+            _log.info("no context of %d × %d", plan.n_ctx, plan.n_sequences)
         raise ModelTooLargeError(
             f"There is not enough free memory for the context of {summary.name}. "
-            "Choose a smaller model, a smaller n_ctx, or close other programs."
+            "Choose a smaller model, a smaller context, or close other programs."
         )
+
+    def _note(self, notice: str) -> None:
+        _log.warning("%s", notice)
+        self.notices.append(notice)
 
     def _parameters(self, plan: ContextPlan) -> Any:
         parameters = api.llama_context_default_params()
         parameters.n_ctx = plan.n_ctx * plan.n_sequences
         parameters.n_seq_max = plan.n_sequences
         parameters.kv_unified = False
-        parameters.n_batch = parameters.n_ubatch = _GPU_ROWS if self._on_gpu else _CPU_ROWS
+        n_rows = plan.n_rows or (_GPU_ROWS if self._on_gpu else _CPU_ROWS)
+        parameters.n_batch = parameters.n_ubatch = n_rows
         parameters.n_outputs_max = parameters.n_outputs_max_per_seq = _MAX_LOGITS
         parameters.n_threads = parameters.n_threads_batch = self.n_threads
         parameters.no_perf = True
@@ -260,7 +280,7 @@ def _load_model(
         parameters.n_gpu_layers = 0
     elif config.n_gpu_layers is not None:
         parameters.n_gpu_layers = config.n_gpu_layers
-    log_sink.last_error = ""
+    log_sink.errors.clear()
     model = api.llama_model_load_from_file(os.fsencode(summary.path), parameters)
     if model and not stopped:
         return model
@@ -268,8 +288,21 @@ def _load_model(
         api.llama_model_free(model)
     if stopped:
         raise LoadCancelledError
-    raise InvalidModelError(
-        f"llama.cpp cannot load {summary.path}: {log_sink.last_error or 'it gave no reason'}. "
+    raise _load_error(summary, list(log_sink.errors))
+
+
+def _load_error(summary: ModelSummary, lines: list[str]) -> ModelError:
+    """What llama.cpp's own lines about a failure mean for the user."""
+    # The last line says only that it failed; the reason is in one before.
+    reasons = [line.partition("error loading model: ")[2] for line in lines]
+    reason = next((text for text in reasons if text), lines[-1] if lines else "it gave no reason")
+    if any(_MEMORY_ERROR.search(line) for line in lines):
+        return ModelTooLargeError(
+            f"There is not enough free memory to load {summary.name} ({reason}). "
+            "Choose a smaller model or quantization, or close other programs."
+        )
+    return InvalidModelError(
+        f"llama.cpp cannot load {printable(summary.path)}: {shown(reason)}. "
         "Download the file again or choose another model."
     )
 

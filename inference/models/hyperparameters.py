@@ -101,6 +101,7 @@ def read_hyperparameters(
     _check_experts(facts, n_layers)
     _check_epsilons(facts)
     _check_rope_scaling(facts)
+    _check_rotation(facts, n_embd, heads)
     if arch in catalogue().architectures.whole_head_rope and heads[0]:
         width = _whole_head_width(facts, n_embd, heads)
         check_head_shapes(header.path, tensors, heads, kv_heads, width)
@@ -154,6 +155,33 @@ def _check_rope_scaling(facts: _Facts) -> None:
         raise facts.fail("rope.scaling.type", found, "one of " + ", ".join(_ROPE_SCALINGS))
 
 
+def _check_rotation(facts: _Facts, n_embd: int, heads: list[int]) -> None:
+    """Pairs of a head's values are rotated: at least one, and no more than it has. The runtime
+    aborts beyond that, and never comes to an end with none."""
+    if not heads[0]:
+        return
+    width = facts.uint("attention.key_length", n_embd // heads[0])
+    windowed = facts.uint("attention.key_length_swa", width)
+    for key, limit in (("rope.dimension_count", width), ("rope.dimension_count_swa", windowed)):
+        n_rotated = facts.uint(key, 2, low=2, high=max(limit, 2))
+        if n_rotated % 2:
+            raise facts.fail(key, n_rotated, "an even number")
+    sections = facts.entry("rope.dimension_sections")
+    if sections is None:
+        return
+    key = "rope.dimension_sections"
+    sizes = sections.value
+    if not isinstance(sizes, tuple) or sections.type not in (ValueType.INT32, ValueType.UINT32):
+        raise facts.fail(key, f"a value of type {sections.type.name}", "an array of numbers")
+    n_sections = sum(size for size in sizes if isinstance(size, int))
+    # Models that also see images have them; to other architectures they may be all zero.
+    least = 1 if facts.arch.startswith("qwen") else 0
+    if any(size < 0 for size in sizes if isinstance(size, int)) or n_sections > width:
+        raise facts.fail(key, sizes, f"parts of the {width} values of a head")
+    if n_sections < least:
+        raise facts.fail(key, sizes, "at least one above zero")
+
+
 def _whole_head_width(facts: _Facts, n_embd: int, heads: list[int]) -> int:
     """The one width that keys, values and rotation must share."""
     width = n_embd // heads[0]
@@ -168,7 +196,7 @@ def _whole_head_width(facts: _Facts, n_embd: int, heads: list[int]) -> int:
 
 def _attention_layers(facts: _Facts, kv_heads: list[int]) -> list[int]:
     """Key-value heads of each layer; 0 for layers that keep no key-value cache."""
-    interval = facts.uint("full_attention_interval", 0, high=MAX_LAYERS)
+    interval = facts.uint("full_attention_interval", 0, low=1, high=MAX_LAYERS)
     if not interval and facts.arch in ("qwen35", "qwen35moe", "qwen3next"):
         interval = 4
     if not interval:

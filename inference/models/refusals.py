@@ -38,6 +38,16 @@ def unsupported(
     )
 
 
+def deadly(path: Path, why: str) -> InvalidModelError:
+    """The file passed every check and still ended, or stopped, the process that tried it."""
+    shown_path = printable(path)
+    return InvalidModelError(
+        f"The model file {shown_path} cannot be used: {why} when it was loaded on trial, in a"
+        f" process of its own; {_DAMAGED}, or let `sotto doctor --model {shown_path}` try it once"
+        " more."
+    )
+
+
 def unreadable(path: Path, error: OSError | ValueError) -> ModelNotFoundError:
     """The operating system does not give the file."""
     why = error.strerror if isinstance(error, OSError) else str(error)

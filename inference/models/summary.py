@@ -37,6 +37,14 @@ class FimTokens(msgspec.Struct, frozen=True, kw_only=True):
     """`metadata` (tokenizer.ggml.fim_*_token_id) or `token texts` (found in the vocabulary)."""
 
 
+class ModelFile(msgspec.Struct, frozen=True):
+    """One of the files a model lies in."""
+
+    path: Path
+    header_bytes: int
+    """All before the tensor data: what a loader acts on."""
+
+
 class ModelSummary(msgspec.Struct, frozen=True, kw_only=True):
     """A model file that passed every check that can be made without loading it."""
 
@@ -51,6 +59,7 @@ class ModelSummary(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int
     """Of all files, for a model in several parts."""
     n_parts: int
+    files: tuple[ModelFile, ...] = ()
     n_ctx_train: int
     n_vocab: int
     n_layers: int
@@ -101,6 +110,7 @@ def inspect_model(path: Path | None = None) -> ModelSummary:
         quantization=_quantization(header, tensors),
         size_bytes=sum(part.file_bytes for part in headers),
         n_parts=len(headers),
+        files=tuple(ModelFile(part.path, part.data_offset) for part in headers),
         n_ctx_train=facts.n_ctx_train,
         n_vocab=facts.n_vocab,
         n_layers=facts.n_layers,

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from inference import EngineConfig, ModelTooLargeError, builtin_model_path, inspect_model
-from inference.backends import llama_cpp as module
+from inference import EngineConfig, builtin_model_path, inspect_model
 from inference.backends.base import Backend, LoadCancelledError, Span
 from inference.backends.llama_cpp import LlamaCppBackend
 from inference.errors import BackendError
@@ -187,22 +186,6 @@ def test_loading_can_be_given_up() -> None:
 
     with pytest.raises(LoadCancelledError):
         load(report=report)
-
-
-def test_a_context_that_does_not_fit_is_made_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
-    make = module.api.llama_init_from_model
-    limit = 2048
-
-    def make_small(model: Any, parameters: Any) -> Any:
-        return make(model, parameters) if parameters.n_ctx <= limit else None
-
-    monkeypatch.setattr(module.api, "llama_init_from_model", make_small)
-    loaded = load()
-    assert loaded.n_ctx * loaded.n_sequences <= limit
-    loaded.close()
-    limit = 0
-    with pytest.raises(ModelTooLargeError, match="smaller"):
-        load()
 
 
 def test_the_builtin_model_is_what_is_loaded() -> None:

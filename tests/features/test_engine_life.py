@@ -203,6 +203,70 @@ async def test_an_engine_that_fails_again_and_again_is_given_up() -> None:
         assert (await client.records())[-1]["reason"] == "model-failed"
 
 
+async def test_a_model_that_fails_again_and_again_is_replaced_by_the_builtin() -> None:
+    async with in_process() as served:
+        client, maker = served.client, served.maker
+        await client.initialize(options={"model": {"path": MODEL}})
+        for n_engines in (1, 2, 3, 4):
+            await client.until(
+                lambda n=n_engines: len(maker.engines) == n and states(client)[-1:] == ["ready"]
+            )
+            maker.engine.fail(f"Failure {n_engines}.")
+            await client.request("sotto/status")
+        await client.until(lambda: len(maker.engines) == 5 and states(client)[-1] == "ready")
+        assert maker.engine.config.model_path is None
+        assert messages(client)[-1] == "Sotto: Failure 4. The built-in model is used instead."
+        status = await client.request("sotto/status")
+        assert status["model"]["is_builtin"]
+        assert status["message"] == "Failure 4. The built-in model is used instead."
+        push(client, {"path": OTHER})
+        await client.until(lambda: len(maker.engines) == 6 and states(client)[-1] == "ready")
+        assert maker.engine.config.model_path == Path(OTHER)
+        push(client, {"path": MODEL})
+        await client.until(lambda: len(maker.engines) == 7 and states(client)[-1] == "ready")
+        assert maker.engine.config.model_path == Path(MODEL)
+
+
+async def test_without_leave_to_fall_back_a_failing_model_is_given_up() -> None:
+    async with in_process() as served:
+        client, maker = served.client, served.maker
+        await client.initialize(options={"model": {"path": MODEL, "fallbackToBuiltin": False}})
+        for n_engines in (1, 2, 3, 4):
+            await client.until(
+                lambda n=n_engines: len(maker.engines) == n and states(client)[-1:] == ["ready"]
+            )
+            maker.engine.fail(f"Failure {n_engines}.")
+            await client.request("sotto/status")
+        assert (await client.request("sotto/status"))["state"] == "failed"
+        assert len(maker.engines) == 4
+
+
+async def test_what_is_not_as_it_was_asked_for_is_said_without_disturbing() -> None:
+    maker = EngineMaker(answer=lambda _request: "pass")
+    maker.notice = "The context is shorter."
+    async with in_process(maker) as served:
+        client = served.client
+        await client.initialize()
+        await client.wait_ready()
+        status = await client.request("sotto/status")
+        assert (status["state"], status["message"]) == ("ready", "The context is shorter.")
+        assert messages(client) == []
+        (logged,) = client.received("window/logMessage")
+        assert logged["message"] == "Sotto: The context is shorter."
+
+
+async def test_a_notice_of_the_builtin_model_does_not_hide_why_it_runs() -> None:
+    maker = EngineMaker(answer=lambda _request: "pass")
+    maker.load_errors[Path(MODEL)] = InvalidModelError("Bad.")
+    maker.notice = "The context is shorter."
+    async with in_process(maker) as served:
+        await served.client.initialize(options={"model": {"path": MODEL}})
+        await served.client.wait_ready()
+        assert (await served.client.request("sotto/status"))["message"] == (
+            "Bad. The built-in model is used instead. The context is shorter."
+        )
+
+
 async def test_more_threads_than_processors_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine_host, "usable_cpus", lambda: 6)
     async with in_process() as served:

@@ -109,8 +109,10 @@ class ScriptedEngine:
         answer: Callable[[GenerationRequest], str] | None,
         load_error: ModelError | None = None,
         is_loading_held: bool = False,
+        notice: str | None = None,
     ) -> None:
         self.config = config
+        self.notice = notice
         self.answer = answer
         self.generations: list[ScriptedGeneration] = []
         self.is_closed = False
@@ -163,6 +165,7 @@ class ScriptedEngine:
             backend="scripted",
             n_threads=1,
             load_progress=0.5 if self._state is EngineState.LOADING else None,
+            notice=self.notice if is_ready else None,
             error=self._error,
         )
 
@@ -201,6 +204,7 @@ class EngineMaker:
         self.answer = answer
         self.load_errors: dict[Path | None, ModelError] = {}
         self.is_loading_held = False
+        self.notice: str | None = None
         self.engines: list[ScriptedEngine] = []
 
     def __call__(self, config: EngineConfig) -> Engine:
@@ -209,6 +213,7 @@ class EngineMaker:
             answer=self.answer,
             load_error=self.load_errors.get(config.model_path),
             is_loading_held=self.is_loading_held,
+            notice=self.notice,
         )
         self.engines.append(engine)
         return cast("Engine", engine)

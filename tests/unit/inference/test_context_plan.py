@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from inference.backends.context_plan import (
+    FEW_ROWS,
     FEW_SEQUENCES,
     MANY_SEQUENCES,
     MIN_SEQUENCES,
@@ -66,8 +67,9 @@ def test_costs_go_down_and_there_is_always_something_to_try() -> None:
             found = tried(8192, kib_per_token=112, available_mib=available_mib, is_wanted=is_wanted)
             sizes = [plan.n_ctx * plan.n_sequences for plan in found]
             assert sizes == sorted(sizes, reverse=True)
-            assert found[-1] == ContextPlan(512, MIN_SEQUENCES)
+            assert found[-2] == ContextPlan(512, MIN_SEQUENCES)
+            assert found[-1] == ContextPlan(512, MIN_SEQUENCES, n_rows=FEW_ROWS)
 
 
 def test_the_shortest_models_are_not_shortened() -> None:
-    assert tried(600, kib_per_token=1000, available_mib=0)[-1] == ContextPlan(600, MIN_SEQUENCES)
+    assert tried(600, kib_per_token=1000, available_mib=0)[-2] == ContextPlan(600, MIN_SEQUENCES)

@@ -24,6 +24,7 @@ from tests.support.gguf_files import (
     tiny_model,
     u32,
 )
+from tests.support.tiny_models import tiny_models
 
 Inspect = Callable[[Gguf], ModelSummary]
 
@@ -532,3 +533,28 @@ def test_renamed_parts(tmp_path: Path) -> None:
 def test_too_many_parts(inspect: Inspect) -> None:
     with pytest.raises(InvalidModelError, match="a model in 60000 parts"):
         inspect(tiny_model().having(split__count=scalar(ValueType.UINT16, 60_000)))
+
+
+@pytest.mark.parametrize(
+    ("arch", "key", "value"),
+    [
+        ("gemma3", "rope.dimension_count", u32(0)),  # the runtime never came to an end
+        ("gemma3", "rope.dimension_count", u32(3)),
+        ("gemma3", "rope.dimension_count", u32(18)),
+        ("gemma3", "rope.dimension_count_swa", u32(18)),
+        ("qwen35", "rope.dimension_count", u32(64)),
+        ("qwen35", "rope.dimension_sections", numbers(ValueType.INT32, [3, 65283, 2, 0])),
+        ("qwen35", "rope.dimension_sections", numbers(ValueType.INT32, [0, 0, 0, 0])),
+        ("qwen35", "rope.dimension_sections", numbers(ValueType.INT32, [-3, 3, 2, 0])),
+        ("qwen35", "rope.dimension_sections", numbers(ValueType.FLOAT32, [3, 3, 2, 0])),
+        ("qwen35", "rope.dimension_sections", u32(8)),
+        ("qwen35", "full_attention_interval", u32(0)),
+    ],
+)
+def test_what_other_architectures_do_not_survive(
+    inspect: Inspect, arch: str, key: str, value: Value
+) -> None:
+    model = tiny_models()[arch]
+    assert inspect(model).arch == arch
+    with pytest.raises(InvalidModelError, match=key):
+        inspect(model.having(**{f"{arch}.{key}": value}))

@@ -14,6 +14,8 @@ setup: ## Make .venv with everything installed; .venv/bin/sotto works after it
 
 editors: setup ## Fetch the editors that the tests drive into the user's cache folder
 	@$(BIN)/python .ci/editors.py
+	@$(BIN)/python .ci/vscode.py
+	@$(BIN)/python .ci/vsix.py
 
 vsix: setup ## Build the VS Code extension into dist/
 	@$(BIN)/python .ci/vsix.py

@@ -72,6 +72,7 @@ export class Commands implements vscode.Disposable {
       latencyMs: this.server.latencyMs,
       paused: this.pauseOf(document),
       isInstalling: this.setup.isInstalling,
+      newer: this.setup.newer,
       place: document && {
         file: path.posix.basename(document.uri.path),
         language: document.languageId,

@@ -67,6 +67,11 @@ export async function installedProgram(folder: string): Promise<string | undefin
   }
 }
 
+/** The version in a wheel's name, such as `0.1.0` in `sotto-0.1.0-py3-none-any.whl`. */
+export function versionInName(wheel: string): string | undefined {
+  return /^[^-]+-([^-]+)-.*\.whl$/.exec(path.basename(wheel))?.[1];
+}
+
 async function makeCurrent(folder: string, program: string): Promise<void> {
   const draft = path.join(folder, `${CURRENT}.new`);
   await writeFile(draft, JSON.stringify({ program }) + '\n');

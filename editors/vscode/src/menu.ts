@@ -10,6 +10,8 @@ export interface Situation {
   readonly latencyMs: number | undefined;
   readonly paused: Scope | undefined;
   readonly isInstalling: boolean;
+  /** The version that came with the extension, if the one it installed before is another. */
+  readonly newer: string | undefined;
   /** What is open, for the words of the menu; undefined if it is nothing Sotto serves. */
   readonly place: { readonly file: string; readonly language: string } | undefined;
 }
@@ -59,7 +61,7 @@ function warn(text: string, tooltip: string): Look {
   return { text, tooltip, severity: 'warning' };
 }
 
-function details({ status, latencyMs }: Situation): string {
+function details({ status, latencyMs, newer }: Situation): string {
   const model = status?.model;
   if (!status || !model) return 'Sotto';
   const lines = [
@@ -67,6 +69,7 @@ function details({ status, latencyMs }: Situation): string {
     `${status.backend}, ${status.threads} threads, ${Math.round(status.rss_bytes / 2 ** 20)} MiB`,
   ];
   if (latencyMs !== undefined) lines.push(`Last suggestion after ${Math.round(latencyMs)} ms`);
+  if (newer) lines.push(`Version ${newer} came with the extension. Click to update the server.`);
   if (status.message) lines.push(status.message);
   return lines.join('\n');
 }
@@ -97,6 +100,10 @@ export function entries(situation: Situation): Entry[] {
   const { phase, paused, place, status } = situation;
   const list: Entry[] = [];
   if (phase === 'absent') list.push({ action: 'install', label: '$(cloud-download) Install the server' });
+  if (situation.newer) {
+    const label = `$(cloud-download) Update the server to ${situation.newer}`;
+    list.push({ action: 'install', label });
+  }
   if (phase === 'wrong') list.push({ action: 'settings', label: '$(gear) Open the settings' });
   if (phase === 'running') {
     list.push(...pauseEntries(paused, place));

@@ -4,7 +4,7 @@ import { readdir } from 'node:fs/promises';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 
-import { InstallError, install, installedProgram } from './install.ts';
+import { InstallError, install, installedProgram, versionInName } from './install.ts';
 import { type Found, expandHome, findServer } from './server.ts';
 
 export class Setup {
@@ -12,6 +12,8 @@ export class Setup {
   private readonly log: vscode.LogOutputChannel;
   private readonly changed: () => void;
   isInstalling = false;
+  /** The version of the server that came with the extension, if another was installed before. */
+  newer: string | undefined;
 
   constructor(context: vscode.ExtensionContext, log: vscode.LogOutputChannel, changed: () => void) {
     this.context = context;
@@ -20,11 +22,21 @@ export class Setup {
   }
 
   async find(): Promise<Found> {
-    return findServer({
+    const installed = await installedProgram(this.folder);
+    const found = await findServer({
       setting: this.setting('path'),
       searchPath: process.env['PATH'] ?? '',
-      installed: await installedProgram(this.folder),
+      installed,
     });
+    if (found.kind === 'found' && found.program === installed) await this.compare(found.version);
+    return found;
+  }
+
+  /** The extension was updated since it installed the server it starts: offer the newer one. */
+  private async compare(version: string): Promise<void> {
+    const wheel = await this.wheel();
+    const bundled = wheel && versionInName(wheel);
+    this.newer = bundled !== version && !this.setting('source') ? bundled : undefined;
   }
 
   /** Install it with progress and a way to cancel. Resolves to whether it is there now. */
@@ -88,12 +100,18 @@ export class Setup {
   private async source(): Promise<string> {
     const named = this.setting('source');
     if (named) return expandHome(named);
-    const folder = vscode.Uri.joinPath(this.context.extensionUri, 'server').fsPath;
-    const wheel = (await readdir(folder).catch(() => [])).find((name) => name.endsWith('.whl'));
-    if (wheel) return path.join(folder, wheel);
+    const wheel = await this.wheel();
+    if (wheel) return wheel;
     throw new InstallError(
       'This build of the extension holds no server. Name one in the setting sotto.server.source.',
     );
+  }
+
+  private async wheel(): Promise<string | undefined> {
+    const folder = vscode.Uri.joinPath(this.context.extensionUri, 'server').fsPath;
+    const names: string[] = await readdir(folder).catch(() => []);
+    const name = names.find((candidate) => candidate.endsWith('.whl'));
+    return name && path.join(folder, name);
   }
 
   /** Registered with scope `machine`: a workspace's own value is not even read. */

@@ -5,7 +5,13 @@ import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 
-import { type Installation, InstallError, install, installedProgram } from '../src/install.ts';
+import {
+  type Installation,
+  InstallError,
+  install,
+  installedProgram,
+  versionInName,
+} from '../src/install.ts';
 import { versionOf } from '../src/server.ts';
 
 let folder: string;
@@ -101,4 +107,9 @@ describe('install', () => {
     const python = path.join(folder, 'none');
     await assert.rejects(install(wanted({ python })), /sotto\.server\.python names .*none/);
   });
+});
+
+it('reads the version off a wheel', () => {
+  assert.equal(versionInName('/x-y/server/sotto-0.1.0-py3-none-any.whl'), '0.1.0');
+  assert.equal(versionInName('/x/sotto.whl'), undefined);
 });

@@ -30,6 +30,7 @@ function situation(changes: Partial<Situation>): Situation {
     latencyMs: undefined,
     paused: undefined,
     isInstalling: false,
+    newer: undefined,
     place: { file: 'a.py', language: 'python' },
     ...changes,
   };
@@ -85,6 +86,12 @@ describe('the menu', () => {
     assert.deepEqual(actions({ phase: 'wrong' }), ['settings', 'restart', 'showLog']);
     assert.deepEqual(actions({ phase: 'stopped' }), ['restart', 'showLog', 'settings']);
     assert.match(labels({ phase: 'stopped' }), /Start the server/);
+  });
+
+  it('offers the server that came with the extension where an older one was installed', () => {
+    assert.equal(actions({ newer: '0.2.0' })[0], 'install');
+    assert.match(labels({ newer: '0.2.0' }), /Update the server to 0\.2\.0/);
+    assert.match(look(situation({ newer: '0.2.0' })).tooltip, /0\.2\.0 came with the extension/);
   });
 
   it('resumes what is paused', () => {

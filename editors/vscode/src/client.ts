@@ -17,10 +17,10 @@ import { Backoff, OneAtATime } from './restart.ts';
 import { type Found, startServer } from './server.ts';
 
 /**
- * `absent`: no program is found. `wrong`: the setting names none. `waiting`: it died and will be
- * started again. `stopped`: it was stopped, or died too often.
+ * `idle`: nothing has needed it yet. `absent`: no program is found. `wrong`: the setting names none.
+ * `waiting`: it died and will be started again. `stopped`: it died too often.
  */
-export type Phase = 'absent' | 'wrong' | 'starting' | 'running' | 'waiting' | 'stopped';
+export type Phase = 'idle' | 'absent' | 'wrong' | 'starting' | 'running' | 'waiting' | 'stopped';
 
 export interface Host {
   readonly log: vscode.LogOutputChannel;
@@ -57,7 +57,7 @@ export class Server implements vscode.Disposable {
   private lastLine = '';
   private isDisposed = false;
 
-  phase: Phase = 'stopped';
+  phase: Phase = 'idle';
   status: Status | undefined;
   /** From VS Code's question to its answer, of the last suggestion that was given. */
   latencyMs: number | undefined;

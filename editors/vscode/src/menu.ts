@@ -33,6 +33,8 @@ export function look(situation: Situation): Look {
   const plain = (text: string, tooltip: string): Look => ({ text, tooltip, severity: 'none' });
   if (situation.isInstalling) return plain('$(loading~spin) Sotto', 'The server is being installed.');
   switch (phase) {
+    case 'idle':
+      return plain('$(sparkle) Sotto', 'The server starts with the first file that is opened.');
     case 'absent':
       return warn('$(warning) Sotto: no server', 'The server is not installed. Click to install it.');
     case 'wrong':
@@ -115,7 +117,8 @@ export function entries(situation: Situation): Entry[] {
     list.push({ action: 'why', label: '$(question) Why no suggestion?' });
   }
   if (phase !== 'absent') {
-    const label = phase === 'stopped' ? '$(play) Start the server' : '$(refresh) Restart the server';
+    const isStopped = phase === 'stopped' || phase === 'idle';
+    const label = isStopped ? '$(play) Start the server' : '$(refresh) Restart the server';
     list.push({ action: 'restart', label });
   }
   list.push({ action: 'showLog', label: '$(output) Show the log' });

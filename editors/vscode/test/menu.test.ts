@@ -50,6 +50,7 @@ describe('the status bar', () => {
       const { text, severity } = look(situation(changes));
       return `${text} ${severity}`;
     };
+    assert.equal(seen({ phase: 'idle', status: undefined }), '$(sparkle) Sotto none');
     assert.equal(seen({ phase: 'absent' }), '$(warning) Sotto: no server warning');
     assert.equal(seen({ phase: 'wrong' }), '$(warning) Sotto: no server warning');
     assert.equal(seen({ phase: 'stopped' }), '$(warning) Sotto: stopped warning');

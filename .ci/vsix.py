@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -52,7 +53,9 @@ def build() -> Path:
     npm_run(npm, "build")
     bundle_server()
     shutil.copy(ROOT / "LICENSE", EXTENSION / "LICENSE")
-    npm_run(npm, "package", "--", "--out", vsix)
+    page = EXTENSION / "dist" / "README.md"
+    page.write_text(page_text(), encoding="utf-8")
+    npm_run(npm, "package", "--", "--readme-path", "dist/README.md", "--out", vsix)
     stamp.write_text(key)
     return vsix
 
@@ -75,6 +78,15 @@ def bundle_server() -> None:
     uv = Path(sys.executable).parent / "uv"
     run([uv, "build", "--quiet", "--wheel", "--out-dir", folder, ROOT])
     (folder / ".gitignore").unlink(missing_ok=True)
+
+
+def page_text() -> str:
+    """The README without its pictures: VS Code's page for it shows none that lie beside it.
+
+    First steps, which do show them, have the same.
+    """
+    text = (EXTENSION / "README.md").read_text(encoding="utf-8")
+    return re.sub(r"^!\[[^]]*\]\([^)]*\)\n\n", "", text, flags=re.MULTILINE)
 
 
 def npm_run(npm: str, script: str, *words: object) -> None:

@@ -24,8 +24,8 @@ from tests.support.vscode_process import (
 )
 
 IMAGES = ROOT / "docs" / "images"
-PAGE_IMAGE = ROOT / "editors" / "vscode" / "media" / "ghost-text.png"
-"""A copy goes into the VSIX: the extension's page may show nothing from outside."""
+PAGE_IMAGE = ROOT / "editors" / "vscode" / "media" / "walkthrough" / "ghost-text.png"
+"""A copy goes into the VSIX, for the first steps."""
 
 LOOKS: dict[str, object] = {
     "breadcrumbs.enabled": False,

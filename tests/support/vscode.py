@@ -128,8 +128,8 @@ class VSCode:
     def open_menu(self) -> list[str]:
         """Click on Sotto's item in the status bar. Returns the entries."""
         self._status_item().click()
-        self.page.wait_for_selector(".quick-input-list .monaco-list-row")
-        return self.entries()
+        self.page.wait_for_selector(".quick-input-list .monaco-list-row.focused")
+        return self._settled(self.entries, "the menu")
 
     def choose(self, entry: str) -> None:
         """Click on an entry of the list that is open."""
@@ -199,13 +199,10 @@ class VSCode:
         return self.settled_ghost()
 
     def settled_ghost(self) -> str:
-        """What is shown when it has been the same for some frames: it is drawn in parts."""
-        seen: list[str | None] = []
-        while len(seen) < 4 or len(set(seen[-4:])) > 1 or seen[-1] is None:
-            assert len(seen) < 200, f"the suggestion does not settle: {seen[-6:]}"
-            seen.append(self.ghost())
-            self.page.wait_for_timeout(40)
-        return seen[-1]
+        """The suggestion on the screen, once it no longer changes."""
+        ghost = self._settled(self.ghost, "the suggestion")
+        assert ghost is not None
+        return ghost
 
     def expect_notification(self, part: str) -> str:
         def find() -> str | None:
@@ -216,6 +213,15 @@ class VSCode:
         return found
 
     # How it is done
+
+    def _settled(self, read: Callable[[], T], what: str) -> T:
+        """What is read when it has been the same for some frames: things are drawn in parts."""
+        seen: list[T] = []
+        while len(seen) < 4 or not seen[-1] or any(value != seen[-1] for value in seen[-4:]):
+            assert len(seen) < 300, f"{what} does not settle: {seen[-6:]}"
+            seen.append(read())
+            self.page.wait_for_timeout(40)
+        return seen[-1]
 
     def _trimmed_lines(self) -> list[str]:
         """The lines without the empty one after the last line end."""

@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup editors training demo check test test-fast test-training bench format docs clean
+.PHONY: help setup editors vsix training demo check test test-fast test-training bench format docs clean
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -14,6 +14,11 @@ setup: ## Make .venv with everything installed; .venv/bin/sotto works after it
 
 editors: setup ## Fetch the editors that the tests drive into the user's cache folder
 	@$(BIN)/python .ci/editors.py
+	@$(BIN)/python .ci/vscode.py
+	@$(BIN)/python .ci/vsix.py
+
+vsix: setup ## Build the VS Code extension into dist/
+	@$(BIN)/python .ci/vsix.py
 
 training: setup ## Make .venv-training, the environment of the recipe in training/ (PyTorch)
 	@$(BIN)/python .ci/training.py
@@ -48,6 +53,7 @@ format: ## Format and mend what the linter can
 
 docs: ## Write the generated documentation anew
 	$(BIN)/python -m lsp.configuration_docs
+	$(BIN)/python .ci/vscode_manifest.py
 
 clean: ## Remove what tools left here; the environment stays
 	rm -rf .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist build

@@ -264,7 +264,10 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def run(command: list[object], environment: dict[str, str] | None = None) -> str:
+def run(
+    command: list[object], environment: dict[str, str] | None = None, advice: str | None = None
+) -> str:
+    """What the command printed. `advice` ends the message if it fails; default: `by_hand()`."""
     words = [str(part) for part in command]
     result = subprocess.run(
         words, env=environment, capture_output=True, text=True, errors="replace"
@@ -272,7 +275,8 @@ def run(command: list[object], environment: dict[str, str] | None = None) -> str
     if result.returncode != 0:
         tail = "\n".join((result.stdout + result.stderr).strip().splitlines()[-12:])
         raise EditorsError(
-            f"`{' '.join(words)}` failed with status {result.returncode}:\n{tail}\n{by_hand()}"
+            f"`{' '.join(words)}` failed with status {result.returncode}:\n{tail}\n"
+            f"{by_hand() if advice is None else advice}"
         )
     return result.stdout
 

@@ -80,9 +80,23 @@ def page() -> str:
 
 
 def schema() -> str:
-    """The text of `docs/configuration.schema.json`: draft 2020-12, without outer `sotto`."""
+    """The text of `docs/configuration.schema.json`: draft 2020-12, without outer `sotto`.
+
+    Its defaults are the settings' own; on the wire every option may be absent or null.
+    """
     content = msgspec.json.schema(Options)
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    defaults = Settings()
+    for key, group in group_types().items():
+        (reference,) = (
+            kind["$ref"]
+            for kind in content["$defs"]["Options"]["properties"][key]["anyOf"]
+            if "$ref" in kind
+        )
+        properties = content["$defs"][reference.rpartition("/")[2]]["properties"]
+        for option in group.values():
+            value: object = getattr(getattr(defaults, group.group_name), option.name)
+            properties[option.key]["default"] = value
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"  # a tuple is a list there
 
 
 def _row(key: str, option: OptionType, default: object) -> str:

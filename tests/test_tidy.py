@@ -56,7 +56,9 @@ def imported_modules(path: Path) -> set[str]:
 def test_files_can_be_read_top_to_bottom() -> None:
     long = {
         name_of(path): n
-        for path in tracked("lsp/*.py", "inference/*.py", "bench/*.py", "editors/*.lua")
+        for path in tracked(
+            "lsp/*.py", "inference/*.py", "bench/*.py", "editors/*.lua", "editors/*.ts"
+        )
         if (n := len(path.read_text(encoding="utf-8").splitlines())) > MAX_LINES
     }
     assert not long, f"over {MAX_LINES} lines; is there a second thing in them? {long}"
@@ -141,6 +143,7 @@ def test_tracked_files_name_no_path_of_a_machine() -> None:
             "*.md",
             "*.toml",
             "*.lua",
+            "*.ts",
             "*.sh",
             "*.yaml",
             "*.json",
@@ -203,3 +206,8 @@ def test_each_import_rule_notices_when_it_is_broken(contract: str, tmp_path: Pat
     broken = lint_imports(tmp_path, contract)
     assert broken.returncode == 1
     assert "BROKEN" in broken.stdout
+
+
+def test_lock_files_name_no_place_packages_come_from() -> None:
+    lock = (ROOT / "editors/vscode/package-lock.json").read_text("utf-8")
+    assert '"resolved"' not in lock, "editors/vscode/.npmrc leaves it out; was it read?"

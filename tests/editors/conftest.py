@@ -1,14 +1,25 @@
-"""A real Neovim for the tests. Without one they fail, and say how to get it."""
+"""The real editors for the tests. Without one they fail, and say how to get it."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Page
 
 from tests.support.nvim import Neovim
 from tests.support.nvim_process import Home, find_neovim
+from tests.support.vscode import VSCode, browser_page
+from tests.support.vscode_process import (
+    Profile,
+    Programs,
+    VSCodeProcess,
+    build_extension,
+    sotto_program,
+)
 
 StartNeovim = Callable[..., Neovim]
 
@@ -51,3 +62,80 @@ def neovim(_shared_neovim: Neovim) -> Neovim:
     _shared_neovim.press("<Esc><Esc>")
     _shared_neovim.command("silent! only | silent! %bwipeout! | messages clear")
     return _shared_neovim
+
+
+@dataclass(frozen=True)
+class Started:
+    """A VS Code that runs, with all that belongs to it."""
+
+    vscode: VSCode
+    profile: Profile
+    process: VSCodeProcess
+
+
+USER_SETTINGS: dict[str, object] = {
+    # Every suggestion is shown, sure or not: what the model says is not what is tested here.
+    "sotto.inlineCompletion.minConfidence": 0,
+    "sotto.inlineCompletion.multiline": "always",
+}
+
+
+@pytest.fixture(scope="session")
+def vscode_programs() -> Programs:
+    return Programs.find()
+
+
+@pytest.fixture(scope="session")
+def vsix() -> Path:
+    return build_extension()
+
+
+@pytest.fixture(scope="package")
+def page(vscode_programs: Programs) -> Iterator[Page]:
+    # Not for the whole session: Playwright's event loop would be in the way of other tests' own.
+    with browser_page(vscode_programs) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def _shared_vscode(
+    vscode_programs: Programs, vsix: Path, page: Page, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Started]:
+    folder = tmp_path_factory.mktemp("vscode")
+    project = folder / "project"
+    _write_hostile_settings(project, folder / "ran")
+    profile = Profile(vscode_programs, folder / "profile")
+    profile.write_settings(USER_SETTINGS, {"sotto.server.path": str(sotto_program())})
+    profile.install(vsix)
+    process = profile.start()
+    try:
+        vscode = VSCode(page, process.address, project)
+        yield Started(vscode, profile, process)
+    finally:
+        process.stop()
+    assert not (folder / "ran").exists(), "a workspace has chosen the server"
+
+
+def _write_hostile_settings(project: Path, mark: Path) -> None:
+    """A folder whose settings want another server and another model. It must not get them."""
+    program = project / "sotto"
+    settings = {"sotto.server.path": str(program), "sotto.model.path": str(project / "m.gguf")}
+    (project / ".vscode").mkdir(parents=True)
+    (project / ".vscode" / "settings.json").write_text(json.dumps(settings))
+    program.write_text(f"#!/bin/sh\ntouch '{mark}'\n")
+    program.chmod(0o755)
+
+
+@pytest.fixture
+def started(_shared_vscode: Started) -> Iterator[Started]:
+    """The shared VS Code, without an open file or a notification when the test has ended."""
+    yield _shared_vscode
+    vscode = _shared_vscode.vscode
+    vscode.close_files()
+    if vscode.notifications():
+        vscode.dismiss_notifications()
+
+
+@pytest.fixture
+def vscode(started: Started) -> VSCode:
+    return started.vscode

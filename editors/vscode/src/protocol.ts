@@ -1,0 +1,34 @@
+/** The server's own methods, as docs/protocol.md describes them. */
+
+export const STATUS = 'sotto/status';
+export const RECENT_REQUESTS = 'sotto/recentRequests';
+
+export interface StatusModel {
+  readonly name: string;
+  readonly path: string;
+  readonly arch: string;
+  readonly n_params: number;
+  readonly quantization: string;
+  readonly n_ctx: number;
+  readonly is_builtin: boolean;
+}
+
+export interface Status {
+  readonly state: 'stopped' | 'loading' | 'ready' | 'failed' | 'closed';
+  readonly model: StatusModel | null;
+  readonly backend: string;
+  readonly threads: number;
+  readonly rss_bytes: number;
+  readonly version: string;
+  readonly message: string | null;
+}
+
+/** What became of one request for a suggestion. It holds nothing of the text. */
+export interface RequestRecord {
+  readonly uri: string;
+  readonly position: { readonly line: number; readonly character: number };
+  readonly outcome: 'shown' | 'empty' | 'superseded' | 'cancelled' | 'error';
+  readonly reason: string | null;
+  readonly source: string | null;
+  readonly total_ms: number;
+}

@@ -1,0 +1,93 @@
+"""Photograph Sotto in a real VS Code, for the documentation and the extension's page.
+
+    .venv/bin/python -m tests.editors.make_vscode_screenshots
+
+Types into a file, waits until the built-in model's suggestion is on the screen, and writes what the
+screen shows to `docs/images/`. Nothing is drawn or mended afterwards.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.editors.make_screenshot import TEXT, TYPED
+from tests.support.vscode import VSCode, browser_page
+from tests.support.vscode_process import (
+    ROOT,
+    Profile,
+    Programs,
+    build_extension,
+    sotto_program,
+)
+
+IMAGES = ROOT / "docs" / "images"
+PAGE_IMAGE = ROOT / "editors" / "vscode" / "media" / "walkthrough" / "ghost-text.png"
+"""A copy goes into the VSIX, for the first steps."""
+
+LOOKS: dict[str, object] = {
+    "breadcrumbs.enabled": False,
+    "editor.fontSize": 15,
+    "editor.guides.indentation": False,
+    "editor.scrollBeyondLastLine": False,
+    "editor.stickyScroll.enabled": False,
+    "sotto.inlineCompletion.minConfidence": 0,
+    "window.commandCenter": False,
+    "workbench.activityBar.location": "hidden",
+    "workbench.colorTheme": "Default Dark Modern",
+    "workbench.layoutControl.enabled": False,
+    "workbench.secondarySideBar.defaultVisibility": "hidden",
+}
+
+
+def main() -> int:
+    programs, vsix = Programs.find(), build_extension()
+    with tempfile.TemporaryDirectory(prefix="sotto-shot-") as name:
+        profile = Profile(programs, Path(name) / "profile")
+        profile.write_settings(LOOKS, {"sotto.server.path": str(sotto_program())})
+        profile.install(vsix)
+        project = Path(name) / "stock"
+        project.mkdir()
+        file = project / "stock.py"
+        file.write_text(TEXT)
+        process = profile.start()
+        try:
+            with browser_page(programs) as page:
+                page.set_viewport_size({"width": 920, "height": 660})
+                photograph(VSCode(page, process.address, project), file)
+        finally:
+            process.stop()
+    shutil.copy(IMAGES / "vscode-ghost-text.png", PAGE_IMAGE)
+    return 0
+
+
+def photograph(vscode: VSCode, file: Path) -> None:
+    lines = TEXT.split("\n")
+    vscode.open(file, len(lines), len(lines[-1]) + 1)
+    vscode.wait_until_ready()
+    vscode.run("View: Close Primary Side Bar")
+    vscode.type(TYPED)
+    say(f"suggested after {TYPED!r}: {vscode.expect_ghost()!r}")
+    take(vscode, "vscode-ghost-text.png")
+    vscode.press("Escape")
+    vscode.open_menu()
+    take(vscode, "vscode-menu.png")
+    vscode.press("Escape")
+    vscode.run("Sotto: First Steps")
+    vscode.page.wait_for_selector(".gettingStartedContainer .step-title")
+    take(vscode, "vscode-first-steps.png")
+
+
+def take(vscode: VSCode, name: str) -> None:
+    vscode.page.screenshot(path=IMAGES / name, animations="disabled")
+    say(f"docs/images/{name}: {(IMAGES / name).stat().st_size} bytes")
+
+
+def say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

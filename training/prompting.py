@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from training.cases import Case
+from training.holes import seam
 from training.runtime import Runtime
 
 ORDERS = ("spm", "spm-anchored", "psm", "psm-anchored")
-# What the tokenizer would keep in one piece with the letters that follow the cursor.
-_HALF_WORD = re.compile(r"[^\r\n\w]?[^\W\d_]+$")
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,7 @@ class Window:
 class Prompt:
     tokens: list[int]
     typed: bytes
-    """What the answer has to begin with: the half-typed word before the cursor."""
+    """What the answer has to begin with: what stands before the cursor from the seam on."""
     above: list[int]
     """The prompt's text before the cursor, without control tokens."""
     below: list[int]
@@ -34,9 +32,9 @@ class Prompt:
 def build(case: Case, runtime: Runtime, order: str, window: Window, *, heal: bool) -> Prompt:
     above_text, newline, line = case.prefix.rpartition("\n")
     typed = ""
-    half = _HALF_WORD.search(line)
-    if heal and half is not None and case.kind != "line":
-        typed, line = half[0], line[: half.start()]
+    if heal:
+        at = seam(line, 0, len(line))
+        typed, line = line[at:], line[:at]
     # Whole lines only: at most four characters a token, then cut to the window by tokens.
     above = _last_lines(runtime, above_text + newline, window.prefix)
     below = _first_lines(runtime, case.suffix, window.suffix)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-_FILE_NAME = "tiny-fim-2.8m-q8_0.gguf"
+_FILE_NAME = "tiny-fim-6.8m-q8_0.gguf"
 
 
 def builtin_model_path() -> Path:

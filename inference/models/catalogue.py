@@ -35,6 +35,8 @@ class Family(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     min_line_logprob: float
     """Default of the confidence gate: natural logarithm of the least probability of a
     suggestion's line."""
+    heals_space: bool = False
+    """Whether token healing spells white space before the cursor again, as in training."""
     calibrated: bool
     """Whether `min_line_logprob` was measured on this family, not guessed."""
     stop_texts: tuple[str, ...]

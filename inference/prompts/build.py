@@ -38,7 +38,11 @@ class PromptBuilder:
         self._vocabulary = vocabulary
         self._n_ctx = n_ctx
         self._fim = FimPromptBuilder(
-            vocabulary, summary.fim, order or family.prompt_order, heal=heal
+            vocabulary,
+            summary.fim,
+            order or family.prompt_order,
+            heal=heal,
+            heals_space=family.heals_space,
         )
         self._blocks = BlockTokenizer(vocabulary.tokenize)
         self._family = family

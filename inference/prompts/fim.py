@@ -43,11 +43,13 @@ class FimPromptBuilder:
         order: PromptOrder,
         *,
         heal: bool,
+        heals_space: bool = False,
     ) -> None:
         self._vocabulary = vocabulary
         self._fim = fim
         self._order = order
         self._heal = heal and vocabulary.covers_all_bytes
+        self._heals_space = heals_space
         self._blocks = BlockTokenizer(vocabulary.tokenize)
         beginning = vocabulary.beginning_id
         self._start = [] if beginning is None else [beginning]
@@ -117,7 +119,7 @@ class FimPromptBuilder:
     def _seam(self, tokens: list[int], typed: str) -> Seam:
         if not self._heal:
             return Seam(len(tokens), b"")
-        return find_seam(tokens, typed, self._vocabulary.piece)
+        return find_seam(tokens, typed, self._vocabulary.piece, heals_space=self._heals_space)
 
 
 def _typed(prefix: str) -> str:

@@ -20,6 +20,7 @@ from tests.support.fake_backend import (
     make_summary,
     make_vocabulary,
 )
+from training.holes import seam as training_seam
 
 NAMES = {FIM_PREFIX: "<P>", FIM_SUFFIX: "<S>", FIM_MIDDLE: "<M>"}
 FIM = make_summary().fim
@@ -222,8 +223,44 @@ def test_the_seam_is_the_same_at_each_keystroke_inside_a_word() -> None:
 
 def test_healing_cuts_the_prompt_and_constrains_the_answer() -> None:
     built = build("above\n  typed", " rest", PromptOrder.PSM_ANCHORED, heal=True)
-    assert readable(built) == "<P>above\n<S> rest<M>  "
-    assert built.constraint == b"typed"
+    assert readable(built) == "<P>above\n<S> rest<M> "
+    assert built.constraint == b" typed"
+
+
+@pytest.mark.parametrize(
+    ("typed", "spelt", "spelt_with_space"),
+    [
+        ("x = retu", " retu", " retu"),
+        ("call(self", "(self", "(self"),
+        ("a.b_c2", ".b_c2", ".b_c2"),
+        ("name", "name", "name"),
+        ("x12", "x12", "x12"),
+        # A digit stands alone for a tokenizer.
+        ("1 ==", " ==", " =="),
+        ("f((", "((", "(("),
+        ("return ", "", " "),
+        ("        ", "", "        "),
+        ("", "", ""),
+    ],
+)
+def test_what_is_spelt_again(typed: str, spelt: str, spelt_with_space: str) -> None:
+    tokens = [ord(c) for c in typed]
+
+    def spelling(*, heals_space: bool) -> str:
+        seam = find_seam(tokens, typed, lambda t: bytes([t]), heals_space=heals_space)
+        assert seam.n_kept == len(typed) - len(seam.constraint)
+        return seam.constraint.decode()
+
+    assert spelling(heals_space=False) == spelt
+    assert spelling(heals_space=True) == spelt_with_space
+
+
+def test_the_seam_is_where_training_cut() -> None:
+    """The built-in model saw prompts end there and nowhere else (`training.holes.seam`)."""
+    for text in ("    if x.retu", "f(a, b", "a = [1, 2", "return ", "    ", "x +=", '"a b', "x12"):
+        tokens = [ord(c) for c in text]
+        seam_ = find_seam(tokens, text, lambda t: bytes([t]), heals_space=True)
+        assert seam_.n_kept == training_seam(text, 0, len(text)), text
 
 
 def test_an_open_end_needs_no_constraint() -> None:

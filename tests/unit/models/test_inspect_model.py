@@ -64,12 +64,12 @@ def test_the_builtin_model_is_what_its_card_says() -> None:
     summary = inspect_model()
     assert summary == inspect_model(builtin_model_path())
     assert summary.path.is_absolute()
-    assert (summary.name, summary.arch, summary.family) == ("tiny-fim-2.8m", "qwen3", "built-in")
+    assert (summary.name, summary.arch, summary.family) == ("tiny-fim-6.8m", "qwen3", "built-in")
     assert summary.is_builtin
-    assert (summary.n_params, summary.quantization) == (2_797_600, "Q8_0")
+    assert (summary.n_params, summary.quantization) == (6_819_840, "Q8_0")
     assert (summary.n_ctx_train, summary.n_vocab) == (2048, 8192)
-    assert (summary.n_layers, summary.n_embd, summary.max_heads) == (5, 160, 6)
-    assert summary.kv_bytes_per_token == 5 * 2 * (32 + 32) * 2
+    assert (summary.n_layers, summary.n_embd, summary.max_heads) == (6, 256, 4)
+    assert summary.kv_bytes_per_token == 6 * 2 * (64 + 64) * 2
     assert summary.size_bytes == builtin_model_path().stat().st_size
     assert summary.fim == FimTokens(
         prefix=8186,

@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 
 from inference.cache_model import (
-    MAX_ORDER,
     N_AGREEMENTS,
+    N_LENGTHS,
     Evidence,
     NgramEvidence,
     NgramIndex,
@@ -37,7 +37,7 @@ from training.runtime import Floats, Mixer, Runtime
 
 Bucket = tuple[int, int]
 Fitted = dict[Bucket, float]
-UNFITTED = ((0.0,) * N_AGREEMENTS,) * MAX_ORDER
+UNFITTED = ((0.0,) * N_AGREEMENTS,) * N_LENGTHS
 """In place of weights while they are fitted."""
 MIN_PAIRS = 8
 """A bucket seen less often in fitting gets no weight."""
@@ -190,8 +190,8 @@ def compare(args: argparse.Namespace) -> dict[str, Any]:
     return {
         "model": args.model.name,
         "fitted_on": sorted(fitted_on),
-        "file_weights": as_table(fitted[0], MAX_ORDER, N_AGREEMENTS),
-        "project_weights": as_table(fitted[1], MAX_ORDER, N_AGREEMENTS),
+        "file_weights": as_table(fitted[0], N_LENGTHS, N_AGREEMENTS),
+        "project_weights": as_table(fitted[1], N_LENGTHS, N_AGREEMENTS),
         "name_weights": as_table(fitted[2], MAX_LENGTH, N_CROWDS),
         "weights": [{str(k): v for k, v in w.items()} for w in fitted],
         "variants": table,

@@ -22,9 +22,9 @@ from typing import Any
 
 import numpy as np
 
-from inference.cache_model import NgramIndex, log_softmax
+from inference.cache_model import log_softmax
 from training.cases import Case, held_out, make_cases
-from training.ngram import copy_line
+from training.ngram import line_after_longest_match
 from training.prompting import Window, build
 from training.runtime import Runtime, Scorer
 
@@ -121,17 +121,13 @@ def answer_all(
 
 
 def baseline(runtime: Runtime, cases: list[Case], window: Window) -> list[Answer]:
-    """The longest match in the same text, copied to the end of its line."""
-    stops = frozenset(
-        token for token in range(runtime.n_vocab) if b"\n" in runtime.token_bytes(token)
-    )
+    """The rest of the line after the longest match in the same text as the model sees."""
     answers: list[Answer] = []
     for case in cases:
         prompt = build(case, runtime, "spm", window, heal=False)
-        index = NgramIndex([prompt.below, prompt.above])
-        copied = copy_line(index, prompt.above, MAX_TOKENS, stops)
-        text = runtime.text_of(copied.tokens).rstrip()
-        answers.append(judge(case, text, [float(copied.shortest_match - 8)], ended=True))
+        above, below = runtime.text_of(prompt.above), runtime.text_of(prompt.below)
+        text = line_after_longest_match(above, below).rstrip()
+        answers.append(judge(case, text, [], ended=True))
     return answers
 
 

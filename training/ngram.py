@@ -11,6 +11,26 @@ from dataclasses import dataclass
 from inference.cache_model import MAX_ORDER, NgramIndex
 
 
+def line_after_longest_match(above: str, below: str) -> str:
+    """The baseline's answer: of the places where the longest ending of `above` that stands
+    elsewhere in the two texts does so, the rest of the line after the latest one above."""
+    earlier = above[:-1]
+    least, most = 0, min(len(above), 400)
+    while least < most:
+        length = (least + most + 1) // 2
+        wanted = above[-length:]
+        if wanted in earlier or wanted in below:
+            least = length
+        else:
+            most = length - 1
+    if least == 0:
+        return ""
+    wanted = above[-least:]
+    at = earlier.rfind(wanted)
+    text, at = (above, at) if at >= 0 else (below, below.find(wanted))
+    return text[at + least :].split("\n", 1)[0]
+
+
 @dataclass(frozen=True)
 class Copied:
     tokens: list[int]
@@ -20,7 +40,7 @@ class Copied:
 def copy_line(
     index: NgramIndex, context: list[int], max_tokens: int, stops: frozenset[int]
 ) -> Copied:
-    """The baseline's answer: token by token, the latest continuation of the longest match."""
+    """Token by token, the latest continuation of the longest match: a draft that costs nothing."""
     tokens: list[int] = []
     shortest = MAX_ORDER
     running = list(context)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from inference.cache_model import (
     MAX_ORDER,
     N_AGREEMENTS,
+    N_LENGTHS,
     CacheModel,
     Match,
     NgramEvidence,
@@ -21,7 +22,7 @@ from inference.cache_model import (
 )
 
 TOKENS = st.lists(st.integers(0, 3), max_size=40)
-ALL_OR_NOTHING = ((0.0, 0.0, 0.0, 0.0), *(((0.5, 0.5, 0.9, 0.9),) * (MAX_ORDER - 1)))
+ALL_OR_NOTHING = ((0.0, 0.0, 0.0, 0.0), *(((0.5, 0.5, 0.9, 0.9),) * (N_LENGTHS - 1)))
 
 
 def test_the_longest_match_wins_over_a_more_frequent_short_one() -> None:
@@ -105,5 +106,10 @@ def test_the_models_logits_are_left_as_they_are() -> None:
 
 
 def test_the_weights_have_the_shape_of_the_buckets() -> None:
-    assert len(ALL_OR_NOTHING) == MAX_ORDER
+    assert len(ALL_OR_NOTHING) == N_LENGTHS
     assert all(len(row) == N_AGREEMENTS for row in ALL_OR_NOTHING)
+
+
+@pytest.mark.parametrize(("order", "row"), [(1, 0), (8, 7), (9, 7), (10, 8), (16, 9), (24, 11)])
+def test_long_matches_are_told_apart_by_classes(order: int, row: int) -> None:
+    assert Match(order, Counter({1: 1}), 1).length_class == row

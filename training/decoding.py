@@ -39,6 +39,8 @@ Bucket = tuple[int, int]
 Fitted = dict[Bucket, float]
 UNFITTED = ((0.0,) * N_AGREEMENTS,) * N_LENGTHS
 """In place of weights while they are fitted."""
+MAX_WEIGHT = 0.6
+"""Tokens of one copied line count as many pairs; no bucket is to outvote the model by itself."""
 MIN_PAIRS = 8
 """A bucket seen less often in fitting gets no weight."""
 
@@ -158,7 +160,7 @@ def as_table(weights: Fitted, n_rows: int, n_columns: int) -> list[list[float]]:
     for row in range(n_rows):
         for column in range(n_columns):
             above = table[row - 1][column] if row else 0.0
-            table[row][column] = weights.get((row, column), above)
+            table[row][column] = min(weights.get((row, column), above), MAX_WEIGHT)
     return table
 
 

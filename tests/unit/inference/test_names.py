@@ -53,3 +53,9 @@ def test_a_broken_character_before_the_word_does_no_harm() -> None:
     found = evidence.look([0xE2, *b" va"])
     assert found is not None
     assert found.counts == {ord("l"): 1}
+    assert evidence.look([*b" va", 0xC3]) is None, "half a character at its end"
+
+
+def test_a_name_longer_than_what_is_looked_at_says_nothing() -> None:
+    assert look("abcdefghijkl", "abcdefgh") is not None
+    assert look("bcdefghijkl", "abcdefghi") is None

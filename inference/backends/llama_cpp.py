@@ -9,13 +9,11 @@ bits with and without reuse; docs/engine.md has the measurements.
 from __future__ import annotations
 
 import logging
-import os
-import re
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from inference.backends.base import Evaluation, LoadCancelledError, Logits, RowPolicy, Span
+from inference.backends.base import Evaluation, Logits, RowPolicy, Span
 from inference.backends.context_plan import ContextPlan, plans
 from inference.backends.llama_bindings import (
     AbortFlag,
@@ -24,16 +22,13 @@ from inference.backends.llama_bindings import (
     has_gpu,
     log_sink,
     logits_row,
-    piece_reader,
     release_free_memory,
-    tokenizer,
 )
-from inference.backends.vocabulary import Vocabulary
+from inference.backends.llama_loading import load_model, read_vocabulary
 from inference.config import EngineConfig
-from inference.errors import BackendError, InvalidModelError, ModelError, ModelTooLargeError
+from inference.errors import BackendError, ModelTooLargeError
 from inference.hardware import available_memory
 from inference.models.memory import DEFAULT_N_CTX, choose_n_ctx
-from inference.models.refusals import printable, shown
 from inference.models.summary import ModelSummary
 
 _log = logging.getLogger(__name__)
@@ -47,7 +42,6 @@ _EXACT_K_QUANT_ROWS = (8, 4)
 _ABORTED = 2
 _NO_ROOM = 1
 _NO_MEMORY = -2
-_MEMORY_ERROR = re.compile(r"alloc|out of memory|insufficient memory", re.IGNORECASE)
 
 
 class LlamaCppBackend:
@@ -74,10 +68,10 @@ class LlamaCppBackend:
         self.notices: list[str] = []
         self._context: Any = None
         n_ctx = self._longest_context(summary, config)
-        self._model: Any = _load_model(summary, config, on_gpu=self._on_gpu, report=report)
+        self._model: Any = load_model(summary, config, on_gpu=self._on_gpu, report=report)
         try:
             self._vocab: Any = api.llama_model_get_vocab(self._model)
-            self.vocabulary = _read_vocabulary(self._vocab, summary)
+            self.vocabulary = read_vocabulary(self._vocab, summary)
             self.n_sequences = self._make_context(
                 summary, n_ctx, is_wanted=config.n_ctx is not None
             )
@@ -257,70 +251,3 @@ class LlamaCppBackend:
     def _check_thread(self) -> None:
         if threading.get_ident() != self._thread:
             raise RuntimeError("a backend may only be used by the thread that loaded it")
-
-
-def _load_model(
-    summary: ModelSummary,
-    config: EngineConfig,
-    *,
-    on_gpu: bool,
-    report: Callable[[float], bool],
-) -> Any:
-    stopped = False
-
-    @api.llama_progress_callback
-    def on_progress(progress: float, _user_data: object) -> bool:
-        nonlocal stopped
-        stopped = stopped or not report(progress)
-        return not stopped
-
-    parameters = api.llama_model_default_params()
-    parameters.progress_callback = on_progress
-    if not on_gpu:
-        parameters.n_gpu_layers = 0
-    elif config.n_gpu_layers is not None:
-        parameters.n_gpu_layers = config.n_gpu_layers
-    log_sink.errors.clear()
-    model = api.llama_model_load_from_file(os.fsencode(summary.path), parameters)
-    if model and not stopped:
-        return model
-    if model:
-        api.llama_model_free(model)
-    if stopped:
-        raise LoadCancelledError
-    raise _load_error(summary, list(log_sink.errors))
-
-
-def _load_error(summary: ModelSummary, lines: list[str]) -> ModelError:
-    """What llama.cpp's own lines about a failure mean for the user."""
-    # The last line says only that it failed; the reason is in one before.
-    reasons = [line.partition("error loading model: ")[2] for line in lines]
-    reason = next((text for text in reasons if text), lines[-1] if lines else "it gave no reason")
-    if any(_MEMORY_ERROR.search(line) for line in lines):
-        return ModelTooLargeError(
-            f"There is not enough free memory to load {summary.name} ({reason}). "
-            "Choose a smaller model or quantization, or close other programs."
-        )
-    return InvalidModelError(
-        f"llama.cpp cannot load {printable(summary.path)}: {shown(reason)}. "
-        "Download the file again or choose another model."
-    )
-
-
-def _read_vocabulary(vocab: Any, summary: ModelSummary) -> Vocabulary:
-    n_vocab = int(api.llama_vocab_n_tokens(vocab))
-    piece = piece_reader(vocab)
-    ends = {token for token in range(n_vocab) if api.llama_vocab_is_eog(vocab, token)}
-    if summary.fim:
-        # A model that starts another file or another prompt has finished this one.
-        fim = summary.fim
-        special = (fim.prefix, fim.suffix, fim.middle, fim.pad, fim.repository, fim.separator)
-        ends.update(token for token in special if token is not None)
-    wants_beginning = bool(api.llama_vocab_get_add_bos(vocab))
-    beginning = int(api.llama_vocab_bos(vocab)) if wants_beginning else -1
-    return Vocabulary(
-        [piece(token) for token in range(n_vocab)],
-        end_ids=frozenset(ends),
-        tokenize=tokenizer(vocab),
-        beginning_id=beginning if beginning >= 0 else None,
-    )

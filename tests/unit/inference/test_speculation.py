@@ -204,7 +204,7 @@ def test_the_drafter_that_gains_most_is_taken() -> None:
     drafters = [Says([1] * 15, name="poor"), Says([2] * 15, name="good")]
     speculator = Speculator(drafters, acceptance, costs_of(FLAT))
     assert set(speculator.propose([], n_new=1, n_max=15, rows=ROWS)) == {2}
-    speculator.settle(15, 4)
+    speculator.settle(4)
     assert set(speculator.counts) == {"good"}
     assert speculator.counts["good"].n_accepted == 4
 
@@ -245,6 +245,6 @@ def test_an_edited_text_is_drafted_with_few_calls() -> None:
         n_right = 0
         while n_right < len(drafts) and drafts[n_right] == new[len(context) + n_right]:
             n_right += 1
-        speculator.settle(len(drafts), n_right)
+        speculator.settle(n_right)
         context += new[len(context) : len(context) + n_right + 1]
     assert n_calls < len(new) / 4

@@ -24,7 +24,7 @@ from inference.scheduler import Scheduler
 from inference.speculation.calibration import Calibration
 from inference.speculation.policy import Speculation
 from inference.speculation.speculator import Speculator
-from inference.types import FinishReason, Priority, SpeculationMode
+from inference.types import DraftCounts, FinishReason, Priority, SpeculationMode
 
 MAX_INTERRUPTIONS = 3
 """A prefill call that was given up so often in a row is let through, or it would never end."""
@@ -97,6 +97,11 @@ class Runner:
         if self._evaluating is job:
             self._backend.interrupt()
         self._wake()
+
+    @property
+    def drafters(self) -> dict[str, DraftCounts]:
+        """Counts of all requests that have ended. From any thread: it is replaced whole."""
+        return self._speculation.totals
 
     @property
     def has_work(self) -> bool:

@@ -24,7 +24,15 @@ from inference.scheduler import Scheduler
 from inference.speculation.calibration import Calibration
 from inference.speculation.policy import Speculation
 from inference.speculation.speculator import Speculator
-from inference.types import DraftCounts, FinishReason, Priority, SpeculationMode
+from inference.types import (
+    DraftCounts,
+    FinishReason,
+    GenerationRequest,
+    Priority,
+    SamplingParams,
+    SpeculationMode,
+    TokenPrompt,
+)
 
 MAX_INTERRUPTIONS = 3
 """A prefill call that was given up so often in a row is let through, or it would never end."""
@@ -74,6 +82,8 @@ class Runner:
         self._evaluating: Job | None = None
         self._calibration = Calibration(backend, self._speculation.costs)
         self._is_measuring = False
+        self._ahead: dict[str, Job] = {}
+        """Prompts that are evaluated before anyone asks for them, by the hint they are for."""
 
     def submit(self, job: Job) -> None:
         self._submitted.append(job)
@@ -82,7 +92,7 @@ class Runner:
             current is not None
             and job.priority < current.priority
             and current.in_prefill
-            and current.n_interruptions < MAX_INTERRUPTIONS
+            and (current.n_interruptions < MAX_INTERRUPTIONS or current.priority is Priority.WARMUP)
         ):
             self._backend.interrupt()
         self._wake()
@@ -172,22 +182,45 @@ class Runner:
         if not prompt.tokens:
             self._end(job, FinishReason.STOP)
             return False
-        self._lease(job)
+        if not self._lease(job):
+            self._end(job, FinishReason.CANCELLED)
+            return False
+        if prompt.ahead and self._cache.is_enabled:
+            self._evaluate_ahead(prompt.ahead, job.request.sequence_hint)
         return True
+
+    def _evaluate_ahead(self, tokens: Sequence[int], hint: str) -> None:
+        """Has a prompt evaluated when there is time, in another sequence than the hint's own."""
+        former = self._ahead.pop(hint, None)
+        if former is not None:
+            self._end(former, FinishReason.CANCELLED)
+        request = GenerationRequest(
+            prompt=TokenPrompt(tokens=tuple(tokens)),
+            sampling=SamplingParams(max_tokens=0),
+            priority=Priority.WARMUP,
+        )
+        self._ahead[hint] = job = Job(request, tell=lambda _event: None)
+        job.keeps = hint
+        self._scheduler.add(job)
 
     def _speculator(self, job: Job, prompt: BuiltPrompt) -> Speculator | None:
         if not self._speculation.covers(job.request):
             return None
         return self._speculation.speculator(self._prompts.drafters(job.request, prompt))
 
-    def _lease(self, job: Job) -> None:
-        lease = self._cache.acquire(job.tokens, job.request.sequence_hint, exact=job.must_be_exact)
-        assert lease is not None, "no idle sequence although one was counted"
+    def _lease(self, job: Job) -> bool:
+        """Gives the job a sequence. False: only the one it must not take is left."""
+        lease = self._cache.acquire(
+            job.tokens, job.request.sequence_hint, exact=job.must_be_exact, keep=job.keeps
+        )
+        if lease is None:
+            return False
         if lease.fork_of is not None:
             self._backend.fork(lease.fork_of, lease.slot)
         job.sequence, job.n_past = lease.slot, lease.n_reused
         self._cut(job, lease.n_reused)
         job.n_reused = job.n_past
+        return True
 
     def _cut(self, job: Job, n_tokens: int) -> None:
         """Cuts the job's sequence, or clears it where the backend cannot cut."""
@@ -322,6 +355,8 @@ class Runner:
         if job.is_over:
             return
         self._scheduler.remove(job)
+        if job.keeps is not None and self._ahead.get(job.keeps) is job:
+            del self._ahead[job.keeps]
         if job.sequence is not None:
             self._cache.release(job.sequence)
         if job.speculator is not None:

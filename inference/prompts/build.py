@@ -61,7 +61,8 @@ class PromptBuilder:
         prompt = request.prompt
         if isinstance(prompt, FimPrompt):
             n_answer = min(request.sampling.max_tokens, self._n_ctx // 2)
-            return self._fim.build(prompt, self._n_ctx - n_answer - _HEALING_ROOM)
+            room = self._n_ctx - n_answer - _HEALING_ROOM
+            return self._fim.build(prompt, room, request.sequence_hint)
         tokens = self._plain(prompt.text) if isinstance(prompt, TextPrompt) else prompt.tokens
         if len(tokens) >= self._n_ctx:
             raise self._too_long(str(len(tokens)))

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+import msgspec
+
 from inference.backends.base import LoadCancelledError
 from inference.config import EngineConfig
 from inference.errors import (
@@ -110,7 +112,9 @@ class Engine:
         return self._status.model
 
     def status(self) -> EngineStatus:
-        return self._status
+        if self._runner is None or self._status.state is not EngineState.READY:
+            return self._status
+        return msgspec.structs.replace(self._status, n_threads=self._runner.n_threads)
 
     def submit(self, request: GenerationRequest) -> Generation:
         """Queues a request. Raises `EngineNotReadyError` or `EngineClosedError`."""
@@ -206,6 +210,7 @@ class Engine:
             model.backend,
             model.prompts,
             use_prefix_cache=self._config.use_prefix_cache,
+            adapt_threads=self._config.adapt_threads,
             wake=self._wake,
         )
         status = EngineStatus(

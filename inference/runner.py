@@ -14,6 +14,7 @@ from collections.abc import Callable
 from inference.backends.base import Backend, Logits, Span
 from inference.chunks import next_chunk
 from inference.errors import InferenceError
+from inference.evaluator import Evaluator
 from inference.job import Job
 from inference.prefix_cache import PrefixCache
 from inference.prompts.build import PromptBuilder
@@ -33,6 +34,7 @@ class Runner:
         prompts: PromptBuilder,
         *,
         use_prefix_cache: bool = True,
+        adapt_threads: bool = True,
         wake: Callable[[], None] = lambda: None,
     ) -> None:
         """
@@ -41,6 +43,7 @@ class Runner:
         """
         self._backend = backend
         self._prompts = prompts
+        self._evaluator = Evaluator(backend, adapt_threads=adapt_threads)
         self._cache = PrefixCache(
             backend.n_sequences,
             can_truncate=backend.can_truncate,
@@ -74,6 +77,11 @@ class Runner:
         if self._evaluating is job:
             self._backend.interrupt()
         self._wake()
+
+    @property
+    def n_threads(self) -> int:
+        """Threads that decode one token now."""
+        return self._evaluator.n_threads
 
     @property
     def has_work(self) -> bool:
@@ -176,12 +184,12 @@ class Runner:
 
     def _prefill(self, job: Job) -> Logits | None:
         """Evaluates one chunk of the prompt. Logits after the last one, None before."""
-        chunk = next_chunk(job.n_past, job.n_prompt, self._backend.rows)
+        chunk = next_chunk(job.n_past, job.n_prompt, self._evaluator.rows)
         if chunk.start < job.n_past:
             self._cut(job, chunk.start)
             job.n_reused = min(job.n_reused, job.n_past)
             if job.n_past != chunk.start:
-                chunk = next_chunk(job.n_past, job.n_prompt, self._backend.rows)
+                chunk = next_chunk(job.n_past, job.n_prompt, self._evaluator.rows)
         return self._evaluate(job, chunk.end, is_prompt=True)
 
     def _decode(self, job: Job) -> Logits | None:
@@ -192,7 +200,7 @@ class Runner:
         tokens = job.tokens[job.n_past : end]
         is_last = end == len(job.tokens)
         span = Span(job.sequence, job.n_past, tokens, n_logits=int(is_last))
-        evaluation = self._backend.evaluate([span])
+        evaluation = self._evaluator.evaluate([span])
         if not evaluation.completed:
             job.n_interruptions += 1
             return None

@@ -87,7 +87,14 @@ class Backend(Protocol):
     def n_sequences(self) -> int: ...
 
     @property
-    def n_threads(self) -> int: ...
+    def n_threads(self) -> int:
+        """Threads that `evaluate` uses."""
+        ...
+
+    @property
+    def is_on_cpu(self) -> bool:
+        """Whether these threads do all of the work."""
+        ...
 
     @property
     def rows(self) -> RowPolicy: ...
@@ -95,6 +102,15 @@ class Backend(Protocol):
     @property
     def can_truncate(self) -> bool:
         """Whether a sequence can be cut anywhere. Recurrent state cannot: all or nothing."""
+        ...
+
+    @property
+    def can_interrupt(self) -> bool:
+        """Whether `interrupt` does anything."""
+        ...
+
+    def set_threads(self, n_threads: int) -> None:
+        """From the next `evaluate` on; at most as many as it was loaded with. Changes no bit."""
         ...
 
     def evaluate(self, spans: Sequence[Span]) -> Evaluation:

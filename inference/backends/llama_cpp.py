@@ -85,8 +85,9 @@ class LlamaCppBackend:
         )
         self._batch = Batch(int(api.llama_n_batch(self._context)))
         self.rows = self._row_policy(exact=config.exact_reuse)
-        if self._abort.works and not self._on_gpu and not self._has_state:
-            # Interrupted recurrent layers leave a state that is neither old nor new.
+        # Interrupted recurrent layers leave a state that is neither old nor new.
+        self.can_interrupt = self._abort.works and not self._on_gpu and not self._has_state
+        if self.can_interrupt:
             api.llama_set_abort_callback(self._context, self._abort.callback, self._abort.argument)
 
     @property
@@ -94,8 +95,18 @@ class LlamaCppBackend:
         return "llama.cpp on GPU" if self._on_gpu else "llama.cpp on CPU"
 
     @property
+    def is_on_cpu(self) -> bool:
+        return not self._on_gpu
+
+    @property
     def can_truncate(self) -> bool:
         return not self._has_state
+
+    def set_threads(self, n_threads: int) -> None:
+        if n_threads != self.n_threads:
+            self._check_thread()
+            self.n_threads = n_threads
+            api.llama_set_n_threads(self._context, n_threads, n_threads)
 
     def evaluate(self, spans: Sequence[Span]) -> Evaluation:
         self._check_thread()

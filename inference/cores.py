@@ -15,7 +15,8 @@ def leave_core() -> None:
     """Moves the calling thread to another of the CPUs it may run on; Linux alone, else nothing.
 
     Linux wakes a thread on the CPU of the one that woke it if it thinks fit. Two threads that
-    wake each other hundreds of times a token can so share one CPU for minutes beside an idle one.
+    wake each other hundreds of times a token can so share one CPU for seconds on end, beside an
+    idle one.
     """
     if sys.platform != "linux":
         return

@@ -42,15 +42,15 @@ class Evaluator:
         started, ran = time.perf_counter(), time.thread_time()
         evaluation = self._backend.evaluate(spans)
         ms = 1e3 * (time.perf_counter() - started)
-        share = min(1e3 * (time.thread_time() - ran) / ms, 1.0)
+        run_ms = 1e3 * (time.thread_time() - ran)
         if evaluation.completed:
-            self._learn(n_rows, ms, share)
+            self._learn(n_rows, ms, run_ms)
         return evaluation
 
-    def _learn(self, n_rows: int, ms: float, share: float) -> None:
+    def _learn(self, n_rows: int, ms: float, run_ms: float) -> None:
         self._chunk_size.observe(n_rows, ms)
         if not self._governor:
             return
-        if share < LOW_SHARE and self._backend.n_threads > 1:
+        if run_ms < LOW_SHARE * ms and self._backend.n_threads > 1:
             leave_core()
-        self._governor.observe(n_rows, ms, share)
+        self._governor.observe(n_rows, ms, run_ms)

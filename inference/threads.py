@@ -53,14 +53,15 @@ class ThreadGovernor:
         """Threads for the next call of `n_rows` rows."""
         return self._class_of(n_rows).n_threads
 
-    def observe(self, n_rows: int, ms: float, share: float) -> None:
+    def observe(self, n_rows: int, ms: float, run_ms: float) -> None:
         """Notes a call made with what `choose` said.
 
         Args:
-            share: of `ms`, in which the calling thread ran on a core, 0 to 1.
+            run_ms: how much of `ms` the calling thread ran on a core. Some systems count it in
+                ticks longer than a call; only sums over a trial are used.
         """
         here = self._class_of(n_rows)
-        direction = here.observe(n_rows, ms, share)
+        direction = here.observe(n_rows, ms, run_ms)
         if direction:
             # Whatever the reason is, it concerns the others too.
             for other in self._classes:
@@ -91,11 +92,11 @@ class _Trial:
     ms: float = 0.0
     run_ms: float = 0.0
 
-    def add(self, n_rows: int, ms: float, share: float) -> None:
+    def add(self, n_rows: int, ms: float, run_ms: float) -> None:
         self.n_steps += 1
         self.n_rows += n_rows
         self.ms += ms
-        self.run_ms += ms * share
+        self.run_ms += run_ms
 
     @property
     def is_complete(self) -> bool:
@@ -137,12 +138,12 @@ class _CallClass:
         self._suggested = direction
         self._wait_ms[direction] = 0.0
 
-    def observe(self, n_rows: int, ms: float, share: float) -> int:
+    def observe(self, n_rows: int, ms: float, run_ms: float) -> int:
         """Returns −1 or +1 when another number was settled on, else 0."""
         for direction in self._wait_ms:
             self._wait_ms[direction] -= ms
         trial = self._trial
-        trial.add(n_rows, ms, share)
+        trial.add(n_rows, ms, run_ms)
         if trial.at != self._settled:
             return self._judge(trial)
         if trial.is_complete or self._suggested:

@@ -32,7 +32,7 @@ def run(governor: ThreadGovernor, machine: Machine, ms: float, n_rows: int = 1) 
     spent, n_calls = 0.0, 0
     while spent < ms:
         call_ms, share = machine(governor.choose(n_rows))
-        governor.observe(n_rows, call_ms, share)
+        governor.observe(n_rows, call_ms, share * call_ms)
         spent += call_ms
         n_calls += 1
     return spent / n_calls
@@ -102,7 +102,7 @@ def test_what_one_kind_of_call_found_out_the_others_try_at_once() -> None:
     run(governor, idle, 1000)
     run(governor, idle, 1000, n_rows=64)
     run(governor, all_busy, 1000)
-    governor.observe(64, *all_busy(governor.choose(64)))
+    run(governor, all_busy, 1, n_rows=64)
     assert governor.choose(64) == 1
 
 
@@ -136,4 +136,4 @@ def test_whatever_is_measured_the_number_is_one_that_exists(
     governor = ThreadGovernor(n_threads)
     for n_rows, ms, share in calls:
         assert 1 <= governor.choose(n_rows) <= n_threads
-        governor.observe(n_rows, ms, share)
+        governor.observe(n_rows, ms, share * ms)

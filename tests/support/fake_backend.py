@@ -99,6 +99,8 @@ class FakeBackend:
     name = "toy"
     n_threads = 1
     max_logits = 16
+    is_on_cpu = True
+    can_interrupt = True
 
     def __init__(
         self,
@@ -129,6 +131,10 @@ class FakeBackend:
     @property
     def n_evaluated(self) -> int:
         return sum(len(span.tokens) for span in self.calls)
+
+    def set_threads(self, n_threads: int) -> None:
+        self._check_thread()
+        self.n_threads = n_threads
 
     def evaluate(self, spans: Sequence[Span]) -> Evaluation:
         self._check_thread()

@@ -43,7 +43,9 @@ class Runner:
         self._prompts = prompts
         self._cache = PrefixCache(
             backend.n_sequences,
+            rows=backend.rows,
             can_truncate=backend.can_truncate,
+            max_state_bytes=backend.max_state_bytes,
             is_enabled=use_prefix_cache,
         )
         self._scheduler: Scheduler[Job] = Scheduler()
@@ -140,7 +142,9 @@ class Runner:
         assert lease is not None, "no idle sequence although one was counted"
         if lease.fork_of is not None:
             self._backend.fork(lease.fork_of, lease.slot)
-        job.sequence, job.n_past = lease.slot, lease.n_reused
+        if lease.state is not None:
+            self._backend.restore(lease.slot, lease.state)
+        job.sequence, job.n_past, job.stops = lease.slot, lease.n_reused, lease.stops
         self._cut(job, lease.n_reused)
         job.n_reused = job.n_past
 
@@ -176,7 +180,9 @@ class Runner:
 
     def _prefill(self, job: Job) -> Logits | None:
         """Evaluates one chunk of the prompt. Logits after the last one, None before."""
-        chunk = next_chunk(job.n_past, job.n_prompt, self._backend.rows)
+        end = next((stop for stop in job.stops if stop > job.n_past), job.n_prompt)
+        can_go_back = self._backend.can_truncate
+        chunk = next_chunk(job.n_past, end, self._backend.rows, can_go_back=can_go_back)
         if chunk.start < job.n_past:
             self._cut(job, chunk.start)
             job.n_reused = min(job.n_reused, job.n_past)
@@ -199,6 +205,8 @@ class Runner:
         job.n_interruptions = 0
         self._cache.record(job.sequence, job.n_past, tokens, exact=is_prompt)
         job.n_past = end
+        if end in job.stops and (state := self._backend.save(job.sequence)) is not None:
+            self._cache.keep(job.sequence, state)
         return evaluation.logits[0] if is_last else None
 
     def _end(self, job: Job, reason: FinishReason) -> None:

@@ -120,6 +120,11 @@ class Backend(Protocol):
         Once for each call, and only if the sequence was alone in it."""
         ...
 
+    @property
+    def max_state_bytes(self) -> int:
+        """Memory that saved states may take together; 0 where none can be saved."""
+        ...
+
     def evaluate(self, spans: Sequence[Span]) -> Evaluation:
         """Raises `BackendError` if the runtime fails. Blocks, without holding the GIL."""
         ...

@@ -44,7 +44,7 @@ class RecurrentMemory:
     def __init__(self, context: Any, n_sequences: int, *, can_save: bool) -> None:
         self._context = context
         self._memory = api.llama_get_memory(context)
-        self._can_save = can_save
+        self.can_save = can_save
         self.n_rollback = int(api.llama_n_rs_seq(context))
         self._n_droppable = [0] * n_sequences
 
@@ -84,7 +84,7 @@ class RecurrentMemory:
             self._write(target, self._read(source))
 
     def save(self, sequence: int, n_tokens: int) -> State | None:
-        if not self._can_save or not n_tokens:
+        if not self.can_save or not n_tokens:
             return None
         return State(n_tokens, self._read(sequence))
 

@@ -15,7 +15,7 @@ from tests.support.gguf_files import (
 )
 
 
-def tiny_hybrid(seed: int = 1, arch: str = "qwen35", n_ctx: int = 1024) -> Gguf:
+def tiny_hybrid(seed: int = 1, arch: str = "qwen35") -> Gguf:
     """Gated delta net and attention, as in Qwen3.5; or in Qwen3-Next (`qwen3next`), with two
     experts and one they share. Says nothing sensible, always the same."""
     plain = tiny_model("qwen3", seed=seed)
@@ -31,7 +31,7 @@ def tiny_hybrid(seed: int = 1, arch: str = "qwen35", n_ctx: int = 1024) -> Gguf:
         ("general.name", text("crafted hybrid")),
         ("general.file_type", u32(0)),
         (f"{arch}.block_count", u32(2)),
-        (f"{arch}.context_length", u32(n_ctx)),
+        (f"{arch}.context_length", u32(1024)),
         (f"{arch}.embedding_length", u32(width)),
         (f"{arch}.feed_forward_length", u32(inner)),
         (f"{arch}.attention.head_count", u32(n_heads)),

@@ -64,7 +64,10 @@ class _Reuse:
 
 @dataclass(frozen=True, slots=True)
 class _Option:
-    lease: Lease
+    target: Slot
+    source: Slot
+    """Whose tokens are reused: the target's own, or those of one that is copied."""
+    reuse: _Reuse
     worth: float
     """Tokens that need not be evaluated, less the tokens that may have to be again later."""
 
@@ -124,17 +127,22 @@ class PrefixCache:
         options = list(self._options(list(prompt), hint, exact=exact))
         if not options:
             return None
-        lease = max(options, key=lambda option: option.worth).lease
-        slot = self._slots[lease.slot]
-        if lease.fork_of is not None:
-            source = self._slots[lease.fork_of]
+        best = max(options, key=lambda option: option.worth)
+        slot, source, reuse = best.target, best.source, best.reuse
+        if source is not slot:
             slot.tokens, slot.n_exact = source.tokens[:], source.n_exact
             self._checkpoints.copy(source.index, slot.index)
-        self._cut(slot, lease.n_reused)
-        if lease.state is not None:
-            self._checkpoints.note_use(slot.index, lease.state, self._clock)
+        self._cut(slot, reuse.n_tokens)
+        if reuse.state is not None:
+            self._checkpoints.note_use(slot.index, reuse.state, self._clock)
         slot.hint, slot.last_used, slot.is_busy = hint, self._clock, True
-        return lease
+        return Lease(
+            slot.index,
+            reuse.n_tokens,
+            fork_of=None if source is slot else source.index,
+            state=reuse.state,
+            stops=self._stops(reuse, len(prompt)),
+        )
 
     def record(
         self, index: int, position: int, tokens: Sequence[int], *, exact: bool = True
@@ -171,24 +179,19 @@ class PrefixCache:
             reuse = reusable[target.index]
             weight = STALE_TAIL_WEIGHT if target.hint == hint else 1.0
             loss = weight * self._worth(target, len(target.tokens) - reuse.n_tokens)
-            lease = self._lease_of(target, reuse, prompt)
-            options.append(_Option(lease, reuse.n_tokens - loss))
+            options.append(_Option(target, target, reuse, reuse.n_tokens - loss))
             for source in self._slots:
                 reuse = reusable[source.index]
                 if source is target or reuse.n_tokens < MIN_FORKED_TOKENS:
                     continue
                 loss = self._worth(target, len(target.tokens)) + MIN_FORKED_TOKENS
-                lease = self._lease_of(target, reuse, prompt, fork_of=source.index)
-                options.append(_Option(lease, reuse.n_tokens - loss))
+                options.append(_Option(target, source, reuse, reuse.n_tokens - loss))
         return options
 
-    def _lease_of(
-        self, target: Slot, reuse: _Reuse, prompt: list[int], fork_of: int | None = None
-    ) -> Lease:
-        places = ()
-        if self._checkpoints.is_enabled:
-            places = stops(reuse.n_tokens, len(prompt), reuse.n_common, self._rows)
-        return Lease(target.index, reuse.n_tokens, fork_of, reuse.state, places)
+    def _stops(self, reuse: _Reuse, n_prompt: int) -> tuple[int, ...]:
+        if not self._checkpoints.is_enabled:
+            return ()
+        return stops(reuse.n_tokens, n_prompt, reuse.n_common, self._rows)
 
     def _reuse(self, slot: Slot, prompt: list[int], *, exact: bool) -> _Reuse:
         if not self._is_enabled:

@@ -23,8 +23,8 @@ from inference.models.summary import ModelSummary
 
 MAX_ROLLBACK = 7
 """States kept for going back, beside the newest: so many drafted tokens can be rejected. Each takes
-the memory of one, and all of them 7 % of a decode step (Qwen3.5-0.8B's shape, two threads of an
-AMD EPYC); fifteen would take 13 %."""
+the memory of one, and all of them 7 % of a decode step (Qwen3.5-0.8B's shape on an AMD EPYC);
+fifteen would take 13 %."""
 _ROLLBACK_ARCHITECTURES = {"qwen35", "qwen35moe"}
 """Of those for which llama.cpp keeps earlier states, the ones that were tested."""
 _OTHER_MEMORY = {"deepseek4"}
@@ -86,7 +86,10 @@ class RecurrentMemory:
     def save(self, sequence: int, n_tokens: int) -> State | None:
         if not self.can_save or not n_tokens:
             return None
-        return State(n_tokens, self._read(sequence))
+        try:
+            return State(n_tokens, self._read(sequence))
+        except MemoryError:
+            return None  # More will be evaluated again.
 
     def restore(self, sequence: int, state: State) -> None:
         self._write(sequence, state.data)

@@ -62,12 +62,15 @@ class Decoder:
         """Makes room for it too, where it goes back over tokens that are evaluated already."""
         assert job.sequence is not None
         rows = self._evaluator.rows if job.in_prefill else self._speculation.rows(job.request)
-        chunk = next_chunk(job.n_past, len(job.tokens), rows)
+        end = next((stop for stop in job.stops if stop > job.n_past), len(job.tokens))
+        can_go_back = self._backend.can_truncate
+        chunk = next_chunk(job.n_past, end, rows, can_go_back=can_go_back)
         drafts: Sequence[int] = ()
         if chunk.end == len(job.tokens):
             drafts = self._drafts(job, rows)
-            with_drafts = next_chunk(job.n_past, chunk.end + len(drafts), rows)
-            if with_drafts.end == chunk.end + len(drafts):
+            end += len(drafts)
+            with_drafts = next_chunk(job.n_past, end, rows, can_go_back=can_go_back)
+            if with_drafts.end == end:
                 chunk = PrefillChunk(with_drafts.start, chunk.end)
             else:
                 drafts = ()
@@ -124,6 +127,8 @@ class Decoder:
         job.n_interruptions = 0
         self._cache.record(job.sequence, call.start, tokens, exact=is_exact)
         job.n_past = call.end
+        if call.end in job.stops and (state := self._backend.save(job.sequence)) is not None:
+            self._cache.keep(job.sequence, state)
         return evaluation.logits[len(evaluation.logits) - n_wanted :]
 
     def _choose(

@@ -60,7 +60,9 @@ class Runner:
         self._evaluator = Evaluator(backend, adapt_threads=adapt_threads)
         self._cache = PrefixCache(
             backend.n_sequences,
+            rows=backend.rows,
             can_truncate=backend.can_truncate,
+            max_state_bytes=backend.max_state_bytes,
             is_enabled=use_prefix_cache,
         )
         self._speculation = speculation or Speculation(
@@ -214,7 +216,9 @@ class Runner:
             return False
         if lease.fork_of is not None:
             self._backend.fork(lease.fork_of, lease.slot)
-        job.sequence, job.n_past = lease.slot, lease.n_reused
+        if lease.state is not None:
+            self._backend.restore(lease.slot, lease.state)
+        job.sequence, job.n_past, job.stops = lease.slot, lease.n_reused, lease.stops
         self._decoder.cut(job, lease.n_reused)
         job.n_reused = job.n_past
         return True

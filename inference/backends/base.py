@@ -149,6 +149,11 @@ class Backend(Protocol):
         """From the next `evaluate` on; at most as many as it was loaded with. Changes no bit."""
         ...
 
+    @property
+    def max_state_bytes(self) -> int:
+        """Memory that saved states may take together; 0 where none can be saved."""
+        ...
+
     def evaluate(self, spans: Sequence[Span]) -> Evaluation:
         """Raises `BackendError` if the runtime fails. Blocks, without holding the GIL."""
         ...

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from inference.backends.base import Evaluation, Logits, RowPolicy, Span, State
-from inference.backends.context_plan import ContextPlan, plans
+from inference.backends.context_plan import ContextPlan, plans, state_budget
 from inference.backends.llama_bindings import (
     AbortFlag,
     Batch,
@@ -82,6 +82,9 @@ class LlamaCppBackend:
         self.n_ctx = int(api.llama_n_ctx_seq(self._context))
         self._memory: Any = api.llama_get_memory(self._context)
         self._recurrent = RecurrentMemory.of(self._model, self._context, summary, self.n_sequences)
+        self.max_state_bytes = 0
+        if self._recurrent is not None and self._recurrent.can_save:
+            self.max_state_bytes = state_budget(summary.size_bytes, available_memory())
         self._batch = Batch(int(api.llama_n_batch(self._context)))
         self.rows = self._row_policy(exact=config.exact_reuse)
         # Interrupted recurrent layers leave a state that is neither old nor new.

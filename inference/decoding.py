@@ -125,11 +125,19 @@ class Decoder:
             return None
         self._speculation.costs.record(len(span.tokens), 1e3 * (time.perf_counter() - started))
         job.n_interruptions = 0
-        self._cache.record(job.sequence, call.start, tokens, exact=is_exact)
+        self._cache.record(
+            job.sequence, call.start, tokens, exact=is_exact, n_rows=len(span.tokens)
+        )
         job.n_past = call.end
-        if call.end in job.stops and (state := self._backend.save(job.sequence)) is not None:
-            self._cache.keep(job.sequence, state)
+        if call.end in job.stops and not call.drafts:
+            self._save(job)
         return evaluation.logits[len(evaluation.logits) - n_wanted :]
+
+    def _save(self, job: Job) -> None:
+        assert job.sequence is not None
+        state = self._backend.save(job.sequence)
+        if state is not None:
+            self._cache.keep(job.sequence, state)
 
     def _choose(
         self, job: Job, logits: Sequence[Logits], drafts: Sequence[int]

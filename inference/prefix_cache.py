@@ -159,16 +159,30 @@ class PrefixCache:
         )
 
     def record(
-        self, index: int, position: int, tokens: Sequence[int], *, exact: bool = True
+        self,
+        index: int,
+        position: int,
+        tokens: Sequence[int],
+        *,
+        exact: bool = True,
+        n_rows: int | None = None,
     ) -> None:
         """Notes that the backend evaluated `tokens` from `position` on; what was there is gone.
 
-        Of a prompt's call too few rows, or those beyond a multiple, went through other kernels."""
+        Args:
+            n_rows: of the call, with what was dropped of it. Of too few rows, or those beyond a
+                multiple, others would have gone through other kernels. None for the rest of a call
+                whose beginning is noted.
+        """
         slot = self._slots[index]
         self._cut(slot, position)
-        if exact and slot.n_exact == position and len(tokens) >= self._rows.minimum:
-            slot.n_exact += len(tokens) - len(tokens) % self._rows.multiple
+        if exact and slot.n_exact == position:
+            slot.n_exact += len(tokens) if n_rows is None else min(len(tokens), self._agree(n_rows))
         slot.tokens += tokens
+
+    def _agree(self, n_rows: int) -> int:
+        """How many rows of a call have the bits that they would have in any other."""
+        return 0 if n_rows < self._rows.minimum else n_rows - n_rows % self._rows.multiple
 
     def keep(self, index: int, state: State) -> None:
         """Notes that `state` is that of all the slot's tokens."""

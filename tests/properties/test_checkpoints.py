@@ -125,7 +125,7 @@ def test_a_state_is_only_ever_that_of_the_prompts_beginning(
         ends = [*lease.stops, len(prompt)]
         position = lease.n_reused
         for end in ends[: len(ends) - n_missing]:
-            cache.record(lease.slot, position, prompt[position:end])
+            cache.record(lease.slot, position, prompt[position:end], n_rows=end - position)
             position = end
             naive.tokens[lease.slot] = prompt[:end]
             if end in lease.stops:

@@ -140,7 +140,7 @@ def fill_with_states(cache: PrefixCache, prompt: list[int], n_decoded: int = 3) 
     assert lease is not None
     position = lease.n_reused
     for end in (*lease.stops, len(prompt)):
-        cache.record(lease.slot, position, prompt[position:end])
+        cache.record(lease.slot, position, prompt[position:end], n_rows=end - position)
         if end in lease.stops:
             cache.keep(lease.slot, State(end, np.zeros(8, np.uint8)))
         position = end

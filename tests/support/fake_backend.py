@@ -88,6 +88,7 @@ def make_summary(*, has_fim: bool = True) -> ModelSummary:
         is_recurrent=False,
         is_hybrid=False,
         n_mtp_layers=0,
+        mtp_kv_bytes_per_token=0,
         fim=fim if has_fim else None,
         has_chat_template=False,
     )
@@ -98,6 +99,7 @@ class FakeBackend:
 
     name = "toy"
     n_threads = 1
+    draft_model = None
 
     def __init__(
         self,
@@ -159,6 +161,9 @@ class FakeBackend:
         self._check_thread()
         assert source != target
         self.sequences[target] = self.sequences[source][:]
+
+    def draft_for(self, sequence: int, *, wanted: bool) -> None:
+        self._check_thread()
 
     def rearm(self) -> None:
         self._is_interrupted = False

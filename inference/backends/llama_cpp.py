@@ -15,6 +15,7 @@ from typing import Any
 
 from inference.backends.base import Evaluation, Logits, RowPolicy, Span
 from inference.backends.context_plan import ContextPlan, plans
+from inference.backends.draft_model import DraftModel
 from inference.backends.llama_bindings import (
     AbortFlag,
     Batch,
@@ -24,10 +25,13 @@ from inference.backends.llama_bindings import (
     logits_row,
     release_free_memory,
 )
+from inference.backends.llama_draft_context import Target
+from inference.backends.llama_drafting import load_draft_model
 from inference.backends.llama_loading import load_model, read_vocabulary
 from inference.config import EngineConfig
 from inference.errors import BackendError, ModelTooLargeError
 from inference.hardware import available_memory
+from inference.models.draft import Draft
 from inference.models.memory import DEFAULT_N_CTX, choose_n_ctx
 from inference.models.summary import ModelSummary
 
@@ -53,11 +57,13 @@ class LlamaCppBackend:
         config: EngineConfig,
         n_threads: int,
         report: Callable[[float], bool] = lambda _progress: True,
+        draft: Draft | None = None,
     ) -> None:
         """Loads the model on this thread, which then is the only one to use it.
 
         Args:
             report: called with the share that is loaded, 0 to 1; returning False stops loading.
+            draft: what is to draft for it.
 
         Raises `InvalidModelError`, `ModelTooLargeError`, `LoadCancelledError`.
         """
@@ -67,18 +73,26 @@ class LlamaCppBackend:
         self._abort = AbortFlag()
         self.notices: list[str] = []
         self._context: Any = None
-        n_ctx = self._longest_context(summary, config)
-        self._model: Any = load_model(summary, config, on_gpu=self._on_gpu, report=report)
+        self.draft_model: DraftModel | None = None
+        self._drafted_for: set[int] = set()
+        with_mtp = draft is not None and draft.kind == "mtp"
+        needs = draft.added_to(summary) if draft else summary
+        n_ctx = self._longest_context(needs, config)
+        self._model: Any = load_model(
+            summary, config, on_gpu=self._on_gpu, report=report, with_mtp=with_mtp
+        )
         try:
             self._vocab: Any = api.llama_model_get_vocab(self._model)
             self.vocabulary = read_vocabulary(self._vocab, summary)
-            self.n_sequences = self._make_context(
-                summary, n_ctx, is_wanted=config.n_ctx is not None
-            )
+            self.n_sequences = self._make_context(needs, n_ctx, is_wanted=config.n_ctx is not None)
+            self.n_ctx = int(api.llama_n_ctx_seq(self._context))
+            if draft is not None:
+                self.draft_model = load_draft_model(
+                    draft, self._as_target(), config, report, n_max=_MAX_LOGITS - 1
+                )
         except BaseException:
             self.close()
             raise
-        self.n_ctx = int(api.llama_n_ctx_seq(self._context))
         self._memory: Any = api.llama_get_memory(self._context)
         self._has_state = bool(
             api.llama_model_is_recurrent(self._model) or api.llama_model_is_hybrid(self._model)
@@ -116,6 +130,8 @@ class LlamaCppBackend:
             raise BackendError(
                 f"llama.cpp failed while decoding (code {code}): {log_sink.last_error}"
             )
+        if self._drafted_for:
+            self._show_draft_model(spans)
         return Evaluation(
             completed=True, logits=tuple(self._row(r) for rows in wanted for r in rows)
         )
@@ -125,12 +141,24 @@ class LlamaCppBackend:
         end = int(api.llama_memory_seq_pos_max(self._memory, sequence)) + 1
         if n_tokens >= end:
             return n_tokens == end
-        return bool(api.llama_memory_seq_rm(self._memory, sequence, n_tokens or -1, -1))
+        is_cut = bool(api.llama_memory_seq_rm(self._memory, sequence, n_tokens or -1, -1))
+        if is_cut and self.draft_model:
+            self.draft_model.truncate(sequence, n_tokens)
+        return is_cut
 
     def fork(self, source: int, target: int) -> None:
         self._check_thread()
         api.llama_memory_seq_rm(self._memory, target, -1, -1)
         api.llama_memory_seq_cp(self._memory, source, target, -1, -1)
+        if self.draft_model:
+            self.draft_model.fork(source, target)
+
+    def draft_for(self, sequence: int, *, wanted: bool) -> None:
+        self._check_thread()
+        if wanted and self.draft_model:
+            self._drafted_for.add(sequence)
+        else:
+            self._drafted_for.discard(sequence)
 
     def rearm(self) -> None:
         self._abort.clear()
@@ -139,7 +167,11 @@ class LlamaCppBackend:
         self._abort.raise_()
 
     def close(self) -> None:
-        # The context refers to the model: freeing the model first crashes.
+        # Each refers to those freed after it: freeing the model first crashes.
+        draft_model, self.draft_model = self.draft_model, None
+        if draft_model:
+            self._check_thread()
+            draft_model.close()
         context, self._context = self._context, None
         model, self._model = self._model, None
         if context:
@@ -207,6 +239,28 @@ class LlamaCppBackend:
         if not self._on_gpu:
             parameters.flash_attn_type = api.LLAMA_FLASH_ATTN_TYPE_DISABLED
         return parameters
+
+    def _as_target(self) -> Target:
+        return Target(
+            model=self._model,
+            context=self._context,
+            n_vocab=len(self.vocabulary),
+            n_embd=int(api.llama_model_n_embd(self._model)),
+            end_ids=self.vocabulary.end_ids,
+            n_ctx=self.n_ctx,
+            n_sequences=self.n_sequences,
+            n_threads=self.n_threads,
+            on_gpu=self._on_gpu,
+            abort=self._abort,
+        )
+
+    def _show_draft_model(self, spans: Sequence[Span]) -> None:
+        assert self.draft_model is not None
+        row = 0
+        for span in spans:
+            if span.sequence in self._drafted_for:
+                self.draft_model.follow(span.sequence, span.position, span.tokens, row)
+            row += len(span.tokens)
 
     def _row_policy(self, *, exact: bool) -> RowPolicy:
         minimum, multiple = _EXACT_K_QUANT_ROWS if exact else (2, 1)

@@ -258,7 +258,9 @@ def main() -> int:
     words = vocabulary_of(dense, vocabularies)
     write_target(folder / "dense-q4_0.gguf", dense, "q4_0", words, n_cycle)
     write_target(folder / "draft-q4_0.gguf", draft, "q4_0", words, n_cycle, noise=noise)
-    write_eagle3(folder / "eagle3-q8_0.gguf", dense, "q8_0", words, n_cycle, noise=noise)
+    write_eagle3(
+        folder / "eagle3-q8_0.gguf", dense, "q8_0", words, n_cycle, noise=noise, n_known=32_768
+    )
     words = vocabulary_of(hybrid, vocabularies)
     write_target(folder / "mtp-q4_0.gguf", hybrid, "q4_0", words, n_cycle, noise=noise)
     for path in sorted(folder.glob("*.gguf")):

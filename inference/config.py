@@ -13,6 +13,11 @@ from inference.types import SpeculationMode
 class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
     model_path: Path | None = None
     """A GGUF file; None is the built-in model."""
+    draft_model_path: Path | None = None
+    """A GGUF file that drafts for the model: a smaller model with the same tokens, or an EAGLE-3
+    head made for it."""
+    use_draft_heads: bool = True
+    """Draft with the layers for it (MTP) where the model's own file has them."""
     n_ctx: int | None = None
     """Tokens one request may use; None lets the model and the free memory decide."""
     n_threads: int | None = None

@@ -94,7 +94,9 @@ class Decoder:
                 backend.n_ctx - len(job.tokens),
                 job.n_wanted - 1,
             )
-            drafts += job.speculator.propose(job.context, n_new=n_new, n_max=n_max, rows=rows)
+            drafts += job.speculator.propose(
+                job.context, n_new=n_new, n_max=n_max, rows=rows, in_prefill=job.in_prefill
+            )
         n_rows = n_new + len(drafts)
         n_missing = rows.padded(n_rows) - n_rows
         if not backend.can_truncate and n_missing <= backend.n_rollback:

@@ -101,7 +101,6 @@ class Job:
         vocabulary: Vocabulary,
         stops: Sequence[str],
         cache_model: CacheModel | None = None,
-        speculator: Speculator | None = None,
     ) -> None:
         """Sets the job up for its first step."""
         self._begun = time.perf_counter()
@@ -111,7 +110,6 @@ class Job:
         self._vocabulary = vocabulary
         self._cache_model = cache_model
         self.context = list(prompt.above)
-        self.speculator = speculator
         self._detokenizer = Detokenizer(skip=prompt.constraint)
         self._stops = StopMatcher((*self.request.sampling.stop, *stops))
 

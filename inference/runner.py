@@ -22,6 +22,7 @@ from inference.prompts.build import PromptBuilder
 from inference.prompts.fim import BuiltPrompt
 from inference.scheduler import Scheduler
 from inference.speculation.calibration import Calibration
+from inference.speculation.model_drafts import ModelDrafts
 from inference.speculation.policy import Speculation
 from inference.speculation.speculator import Speculator
 from inference.types import (
@@ -176,7 +177,6 @@ class Runner:
             self._backend.vocabulary,
             self._prompts.stops(job.request),
             self._prompts.cache_model(job.request, prompt),
-            self._speculator(job, prompt),
         )
         if not prompt.tokens:
             self._end(job, FinishReason.STOP)
@@ -184,6 +184,7 @@ class Runner:
         if not self._lease(job):
             self._end(job, FinishReason.CANCELLED)
             return False
+        job.speculator = self._speculator(job, prompt)
         if prompt.ahead and self._cache.is_enabled:
             self._evaluate_ahead(prompt.ahead, job.request.sequence_hint)
         return True
@@ -205,7 +206,14 @@ class Runner:
     def _speculator(self, job: Job, prompt: BuiltPrompt) -> Speculator | None:
         if not self._speculation.covers(job.request):
             return None
-        return self._speculation.speculator(self._prompts.drafters(job.request, prompt))
+        drafters = self._prompts.drafters(job.request, prompt)
+        model = self._backend.draft_model
+        if model is None:
+            return self._speculation.speculator(drafters)
+        assert job.sequence is not None
+        cost = self._speculation.drafting_cost
+        drafts = ModelDrafts(model, job.sequence, job.tokens, cost)
+        return self._speculation.speculator(drafters, drafts)
 
     def _lease(self, job: Job) -> bool:
         """Gives the job a sequence. False: only the one it must not take is left."""
@@ -214,6 +222,7 @@ class Runner:
         )
         if lease is None:
             return False
+        self._backend.draft_for(lease.slot, wanted=self._speculation.covers(job.request))
         if lease.fork_of is not None:
             self._backend.fork(lease.fork_of, lease.slot)
         if lease.state is not None:
@@ -246,6 +255,7 @@ class Runner:
         if job.keeps is not None and self._ahead.get(job.keeps) is job:
             del self._ahead[job.keeps]
         if job.sequence is not None:
+            self._backend.draft_for(job.sequence, wanted=False)
             self._cache.release(job.sequence)
         if job.speculator is not None:
             self._speculation.add(job.speculator.counts)

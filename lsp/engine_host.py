@@ -304,8 +304,10 @@ def _engine_config(model: ModelSettings, model_path: Path | None) -> EngineConfi
     path = model_path
     if path is None and model.path is not None:
         path = Path(model.path).expanduser()
+    draft_path = None if model.draft_path is None else Path(model.draft_path).expanduser()
     return EngineConfig(
         model_path=path,
+        draft_model_path=draft_path,
         n_ctx=model.context_size,
         # More threads than processors wait for each other: ten times as many stop the model dead,
         # and a folder's settings may say so.

@@ -16,6 +16,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.backends.draft_model import DraftModel
 from inference.backends.vocabulary import Vocabulary
 
 Logits = NDArray[np.float32]
@@ -176,6 +177,17 @@ class Backend(Protocol):
 
     def fork(self, source: int, target: int) -> None:
         """Makes `target` hold what `source` holds; its former content is dropped."""
+        ...
+
+    @property
+    def draft_model(self) -> DraftModel | None:
+        """What drafts for this model, if anything does. It knows all calls of sequences that
+        `draft_for` named."""
+        ...
+
+    def draft_for(self, sequence: int, *, wanted: bool) -> None:
+        """Whether drafts for a sequence will be asked for; without this none are, and evaluating it
+        costs nothing more."""
         ...
 
     def rearm(self) -> None:

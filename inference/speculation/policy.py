@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from inference.backends.base import RowPolicy
 from inference.speculation.acceptance import Acceptance
 from inference.speculation.draft import Drafter
+from inference.speculation.model_drafts import DraftingCost, ModelDrafts
 from inference.speculation.speculator import Speculator
 from inference.speculation.verify_cost import VerifyCost
 from inference.types import DraftCounts, GenerationRequest, SpeculationMode, add_counts
@@ -37,6 +38,7 @@ class Speculation:
         self._is_for_all = is_second_row_free or mode is SpeculationMode.ALWAYS
         self._acceptance = Acceptance()
         self.costs = VerifyCost()
+        self.drafting_cost = DraftingCost()
         self.totals: dict[str, DraftCounts] = {}
         """Of all requests that have ended."""
 
@@ -54,9 +56,11 @@ class Speculation:
         """Whether tokens may be drafted for this request."""
         return self.is_on and (self._is_for_all or bool(request.old_text))
 
-    def speculator(self, drafters: Sequence[Drafter]) -> Speculator:
+    def speculator(
+        self, drafters: Sequence[Drafter], model: ModelDrafts | None = None
+    ) -> Speculator:
         """For one request that is covered."""
-        return Speculator(drafters, self._acceptance, self.costs)
+        return Speculator(drafters, self._acceptance, self.costs, model)
 
     def add(self, counts: dict[str, DraftCounts]) -> None:
         """Adds a request's counts to the totals."""

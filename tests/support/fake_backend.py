@@ -89,6 +89,7 @@ def make_summary(*, has_fim: bool = True) -> ModelSummary:
         is_recurrent=False,
         is_hybrid=False,
         n_mtp_layers=0,
+        mtp_kv_bytes_per_token=0,
         fim=fim if has_fim else None,
         has_chat_template=False,
     )
@@ -102,6 +103,7 @@ class FakeBackend:
     max_logits = 16
     is_on_cpu = True
     can_interrupt = True
+    draft_model = None
 
     def __init__(
         self,
@@ -192,6 +194,9 @@ class FakeBackend:
         assert source != target
         self.sequences[target] = self.sequences[source][:]
         self._n_droppable[target] = 0
+
+    def draft_for(self, sequence: int, *, wanted: bool) -> None:
+        self._check_thread()
 
     def rearm(self) -> None:
         self._is_interrupted = False

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from inference.models.catalogue import PromptOrder
+from inference.types import SpeculationMode
 
 
 class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +29,8 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
     it (docs/engine.md). False is the model alone; for tests and comparisons."""
     prompt_order: PromptOrder | None = None
     """Order of fill-in-the-middle prompts; None takes the model family's from the catalogue."""
+    speculate: SpeculationMode = SpeculationMode.AUTO
+    """When drafted tokens are checked; docs/engine.md says what `AUTO` decides by."""
     use_token_healing: bool = True
     """Back up over what was typed of a word and let the model choose its tokens anew, constrained
     to the typed characters. False ends the prompt wherever the cursor is."""

@@ -206,6 +206,7 @@ class Engine:
             model.backend,
             model.prompts,
             use_prefix_cache=self._config.use_prefix_cache,
+            speculation=model.speculation,
             wake=self._wake,
         )
         status = EngineStatus(
@@ -218,7 +219,7 @@ class Engine:
         outbox.put(lambda: self._ready(runner, status))
         try:
             while not self._is_closing:
-                if not runner.step():
+                if not runner.step() and not runner.idle():
                     with self._work:
                         self._work.wait_for(lambda: runner.has_work or self._is_closing)
         except Exception as error:  # noqa: BLE001 - reaches every waiter instead

@@ -13,6 +13,7 @@ from inference.detokenizer import Detokenizer
 from inference.errors import InferenceError
 from inference.prompts.fim import BuiltPrompt
 from inference.sampling import Sampler
+from inference.speculation.speculator import Speculator
 from inference.stopping import StopMatcher
 from inference.types import (
     Chunk,
@@ -54,10 +55,14 @@ class Job:
         self._begun: float | None = None
         self._first_text: float | None = None
         self._constraint = b""
+        self.n_steps = 0
         self._n_decoded = 0
         self._token_ids: list[int] = []
         self._logprobs: list[float] = []
         self._text: list[str] = []
+        self.context: list[int] = []
+        """The text that is continued, and what was generated of it."""
+        self.speculator: Speculator | None = None
 
     @property
     def priority(self) -> Priority:
@@ -76,6 +81,11 @@ class Job:
         return self.n_past < self.n_prompt
 
     @property
+    def n_wanted(self) -> int:
+        """Tokens it may still generate."""
+        return self.request.sampling.max_tokens - len(self._token_ids)
+
+    @property
     def must_be_exact(self) -> bool:
         """Whether its text must not depend on what is cached. A conversation may reuse its own
         decoded answers, as evaluating them again could take many seconds."""
@@ -87,6 +97,7 @@ class Job:
         vocabulary: Vocabulary,
         stops: Sequence[str],
         cache_model: CacheModel | None = None,
+        speculator: Speculator | None = None,
     ) -> None:
         """Sets the job up for its first step."""
         self._begun = time.perf_counter()
@@ -95,7 +106,8 @@ class Job:
         self._constraint = prompt.constraint
         self._vocabulary = vocabulary
         self._cache_model = cache_model
-        self._continued = list(prompt.above)
+        self.context = list(prompt.above)
+        self.speculator = speculator
         self._detokenizer = Detokenizer(skip=prompt.constraint)
         self._stops = StopMatcher((*self.request.sampling.stop, *stops))
 
@@ -108,13 +120,13 @@ class Job:
         Returns why the generation is over, or None. Raises `BackendError` for broken logits.
         """
         if self._cache_model is not None:
-            logits = self._cache_model.mix(self._continued, logits)
+            logits = self._cache_model.mix(self.context, logits)
         choice = self._sampler.choose(logits, self._allowed())
         self._n_decoded += 1
         if choice.token in self._vocabulary.end_ids:
             return FinishReason.STOP
         self.tokens.append(choice.token)
-        self._continued.append(choice.token)
+        self.context.append(choice.token)
         piece = self._vocabulary.piece(choice.token)
         n_spelt = min(len(self._constraint), len(piece))
         self._constraint = self._constraint[n_spelt:]
@@ -173,6 +185,8 @@ class Job:
             n_reused_tokens=self.n_reused,
             n_evaluated_tokens=max(min(self.n_past, self.n_prompt) - self.n_reused, 0),
             n_decoded_tokens=self._n_decoded,
+            n_steps=self.n_steps,
+            drafters=dict(self.speculator.counts) if self.speculator else {},
             queue_ms=1e3 * ((self._begun or now) - self._submitted),
             prefill_ms=self.prefill_ms,
             first_text_ms=None if first_text is None else 1e3 * (first_text - self._submitted),

@@ -15,6 +15,7 @@ from inference.hardware import choose_threads
 from inference.models.catalogue import family_named
 from inference.models.summary import ModelSummary, inspect_model
 from inference.prompts.build import PromptBuilder
+from inference.speculation.policy import SMALL_MODEL_BYTES, Speculation
 from inference.trial import TrialUnavailableError, ensure_tried, try_model
 from inference.types import ModelInfo
 
@@ -26,6 +27,8 @@ class LoadedModel:
     backend: Backend
     prompts: PromptBuilder
     info: ModelInfo
+    speculation: Speculation | None = None
+    """None speculates nowhere."""
     notice: str | None = None
     """What is not as it was asked for, for a person; None if all is."""
 
@@ -90,7 +93,11 @@ def load_checked(
         backend.close()
         raise
     info = _info(summary, backend.n_ctx)
-    return LoadedModel(backend, prompts, info, " ".join(notices) or None)
+    speculation: Speculation | None = None
+    if backend.can_truncate:
+        is_free = backend.is_on_gpu or summary.size_bytes <= SMALL_MODEL_BYTES
+        speculation = Speculation(config.speculate, backend.rows, is_second_row_free=is_free)
+    return LoadedModel(backend, prompts, info, speculation, " ".join(notices) or None)
 
 
 def _info(summary: ModelSummary, n_ctx: int) -> ModelInfo:

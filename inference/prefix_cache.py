@@ -69,6 +69,12 @@ class PrefixCache:
         return sum(not slot.is_busy for slot in self._slots)
 
     @property
+    def unused(self) -> int | None:
+        """A slot that holds nothing, if there is one."""
+        free = (slot.index for slot in self._slots if not slot.is_busy and not slot.tokens)
+        return next(free, None)
+
+    @property
     def n_tokens(self) -> int:
         """Held in all slots; a copied prefix counts in each."""
         return sum(len(slot.tokens) for slot in self._slots)

@@ -1,6 +1,7 @@
 """What the engine thread runs: one step at a time, synchronous, no asyncio.
 
-`step` evaluates one chunk of one job's prompt or decodes one token, and returns. Between steps
+`step` makes one call of the runtime for one job and returns: a chunk of its prompt, or the newest
+token with the drafted ones behind it, from which the next tokens are chosen. Between steps
 cancels take effect and a higher priority goes first; a job that was set aside keeps its sequence
 and goes on where it stopped.
 """
@@ -9,16 +10,20 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from inference.backends.base import Backend, Logits, Span
-from inference.chunks import next_chunk
-from inference.errors import InferenceError
+from inference.backends.base import Backend, Logits, RowPolicy, Span
+from inference.chunks import PrefillChunk, next_chunk
+from inference.errors import BackendError, InferenceError
 from inference.job import Job
 from inference.prefix_cache import PrefixCache
 from inference.prompts.build import PromptBuilder
+from inference.prompts.fim import BuiltPrompt
 from inference.scheduler import Scheduler
-from inference.types import FinishReason, Priority
+from inference.speculation.calibration import Calibration
+from inference.speculation.policy import Speculation
+from inference.speculation.speculator import Speculator
+from inference.types import FinishReason, Priority, SpeculationMode
 
 MAX_INTERRUPTIONS = 3
 """A prefill call that was given up so often in a row is let through, or it would never end."""
@@ -33,6 +38,7 @@ class Runner:
         prompts: PromptBuilder,
         *,
         use_prefix_cache: bool = True,
+        speculation: Speculation | None = None,
         wake: Callable[[], None] = lambda: None,
     ) -> None:
         """
@@ -46,16 +52,21 @@ class Runner:
             can_truncate=backend.can_truncate,
             is_enabled=use_prefix_cache,
         )
+        self._speculation = speculation or Speculation(
+            SpeculationMode.NEVER, backend.rows, is_second_row_free=False
+        )
         self._scheduler: Scheduler[Job] = Scheduler()
         self._wake = wake
         self._submitted: deque[Job] = deque()
         self._cancelled: deque[Job] = deque()
         self._evaluating: Job | None = None
+        self._calibration = Calibration(backend, self._speculation.costs)
+        self._is_measuring = False
 
     def submit(self, job: Job) -> None:
         self._submitted.append(job)
         current = self._evaluating
-        if (
+        if self._is_measuring or (
             current is not None
             and job.priority < current.priority
             and current.in_prefill
@@ -95,6 +106,17 @@ class Runner:
                 return True
         return False
 
+    def idle(self) -> bool:
+        """Uses a moment without requests to measure. False: there is nothing (more) to measure."""
+        sequence = self._cache.unused
+        if not self._speculation.is_on or self._calibration.is_over or sequence is None:
+            return False
+        self._is_measuring = True
+        if not self.has_work:
+            self._calibration.step(sequence)
+        self._is_measuring = False
+        return True
+
     def fail_all(self, error: InferenceError) -> None:
         """Ends every job with `error`."""
         self._take_in()
@@ -128,12 +150,18 @@ class Runner:
             self._backend.vocabulary,
             self._prompts.stops(job.request),
             self._prompts.cache_model(job.request, prompt),
+            self._speculator(job, prompt),
         )
         if not prompt.tokens:
             self._end(job, FinishReason.STOP)
             return False
         self._lease(job)
         return True
+
+    def _speculator(self, job: Job, prompt: BuiltPrompt) -> Speculator | None:
+        if not self._speculation.covers(job.request):
+            return None
+        return self._speculation.speculator(self._prompts.drafters(job.request, prompt))
 
     def _lease(self, job: Job) -> None:
         lease = self._cache.acquire(job.tokens, job.request.sequence_hint, exact=job.must_be_exact)
@@ -156,50 +184,105 @@ class Runner:
     def _run(self, job: Job) -> None:
         started = time.perf_counter()
         is_prefill = job.in_prefill
+        drafts: Sequence[int] = ()
         self._evaluating = job
         try:
-            logits = self._prefill(job) if is_prefill else self._decode(job)
+            chunk, drafts = self._next_call(job)
+            logits = self._evaluate(job, chunk, drafts)
         finally:
             self._evaluating = None
         elapsed_ms = 1e3 * (time.perf_counter() - started)
         if is_prefill:
             job.prefill_ms += elapsed_ms
         self._scheduler.charge(job, elapsed_ms)
-        if logits is None or job.is_cancelled:
-            return
-        if not job.request.sampling.max_tokens:
-            self._end(job, FinishReason.LENGTH)
-            return
-        reason = job.advance(logits, room=self._backend.n_ctx - job.n_past)
+        reason = self._choose(job, logits, drafts) if logits and not job.is_cancelled else None
+        if drafts:
+            self._drop_rejected(job)
         if reason is not None:
             self._end(job, reason)
 
-    def _prefill(self, job: Job) -> Logits | None:
-        """Evaluates one chunk of the prompt. Logits after the last one, None before."""
-        chunk = next_chunk(job.n_past, job.n_prompt, self._backend.rows)
+    def _next_call(self, job: Job) -> tuple[PrefillChunk, Sequence[int]]:
+        """The tokens to evaluate, and the drafted ones to evaluate behind them."""
+        rows = self._rows(job)
+        n_tokens = len(job.tokens)
+        chunk = next_chunk(job.n_past, n_tokens, rows)
+        if job.speculator is None or chunk.end < n_tokens:
+            return chunk, ()
+        n_new = n_tokens - job.n_past
+        n_max = min(
+            self._backend.max_logits - 1,
+            rows.maximum - n_new,
+            self._backend.n_ctx - n_tokens,
+            job.n_wanted - 1,
+        )
+        drafts = job.speculator.propose(job.context, n_new=n_new, n_max=n_max, rows=rows)
+        with_drafts = next_chunk(job.n_past, n_tokens + len(drafts), rows)
+        if not drafts or with_drafts.end < n_tokens + len(drafts):
+            return chunk, ()
+        return PrefillChunk(with_drafts.start, n_tokens), drafts
+
+    def _rows(self, job: Job) -> RowPolicy:
+        return self._backend.rows if job.in_prefill else self._speculation.rows(job.request)
+
+    def _evaluate(
+        self, job: Job, chunk: PrefillChunk, drafts: Sequence[int]
+    ) -> Sequence[Logits] | None:
+        """Logits after the newest token and each drafted one; none before a prompt's end.
+
+        None if the call was interrupted.
+        """
+        assert job.sequence is not None
         if chunk.start < job.n_past:
             self._cut(job, chunk.start)
             job.n_reused = min(job.n_reused, job.n_past)
             if job.n_past != chunk.start:
-                chunk = next_chunk(job.n_past, job.n_prompt, self._backend.rows)
-        return self._evaluate(job, chunk.end, is_prompt=True)
-
-    def _decode(self, job: Job) -> Logits | None:
-        return self._evaluate(job, len(job.tokens), is_prompt=False)
-
-    def _evaluate(self, job: Job, end: int, *, is_prompt: bool) -> Logits | None:
-        assert job.sequence is not None
-        tokens = job.tokens[job.n_past : end]
-        is_last = end == len(job.tokens)
-        span = Span(job.sequence, job.n_past, tokens, n_logits=int(is_last))
+                chunk, drafts = next_chunk(job.n_past, job.n_prompt, self._backend.rows), ()
+        # Rows in the calls of a prompt agree; tokens decoded in such calls count like a prompt's.
+        is_exact = job.in_prefill or self._rows(job) == self._backend.rows
+        tokens = job.tokens[chunk.start : chunk.end]
+        is_last = chunk.end == len(job.tokens)
+        n_logits = 1 + len(drafts) if is_last else 0
+        span = Span(job.sequence, chunk.start, [*tokens, *drafts], n_logits)
+        started = time.perf_counter()
         evaluation = self._backend.evaluate([span])
         if not evaluation.completed:
             job.n_interruptions += 1
             return None
+        self._speculation.costs.record(len(span.tokens), 1e3 * (time.perf_counter() - started))
         job.n_interruptions = 0
-        self._cache.record(job.sequence, job.n_past, tokens, exact=is_prompt)
-        job.n_past = end
-        return evaluation.logits[0] if is_last else None
+        self._cache.record(job.sequence, chunk.start, tokens, exact=is_exact)
+        job.n_past = chunk.end
+        return evaluation.logits
+
+    def _choose(
+        self, job: Job, logits: Sequence[Logits], drafts: Sequence[int]
+    ) -> FinishReason | None:
+        """Chooses tokens as long as the drafted ones are those chosen."""
+        assert job.sequence is not None
+        if not job.request.sampling.max_tokens:
+            return FinishReason.LENGTH
+        job.n_steps += 1
+        n_right = 0
+        reason: FinishReason | None = None
+        for row in logits:
+            reason = job.advance(row, room=self._backend.n_ctx - job.n_past)
+            is_right = n_right < len(drafts) and job.tokens[job.n_past :] == [drafts[n_right]]
+            if not is_right:
+                break
+            n_right += 1
+            job.n_past += 1
+            if reason is not None:
+                break
+        if drafts:
+            assert job.speculator is not None
+            job.speculator.settle(len(drafts), n_right)
+            self._cache.record(job.sequence, job.n_past - n_right, drafts[:n_right])
+        return reason
+
+    def _drop_rejected(self, job: Job) -> None:
+        assert job.sequence is not None
+        if not self._backend.truncate(job.sequence, job.n_past):
+            raise BackendError("The runtime cannot take back tokens that were drafted wrongly.")
 
     def _end(self, job: Job, reason: FinishReason) -> None:
         """Ends a job once; a cancel may come after the end."""
@@ -208,4 +291,6 @@ class Runner:
         self._scheduler.remove(job)
         if job.sequence is not None:
             self._cache.release(job.sequence)
+        if job.speculator is not None:
+            self._speculation.add(job.speculator.counts)
         job.finish(reason)

@@ -49,6 +49,16 @@ class SamplingParams(msgspec.Struct, frozen=True, kw_only=True):
     """Generation ends before the first of these; the string itself is not part of the text."""
 
 
+class SpeculationMode(StrEnum):
+    """When drafted tokens are checked. The text is the same in `AUTO` and `NEVER`."""
+
+    AUTO = "auto"
+    """Where it cannot make a request slower."""
+    ALWAYS = "always"
+    """In every request: its calls then all have the rows that checking needs."""
+    NEVER = "never"
+
+
 class FimPrompt(msgspec.Struct, frozen=True, kw_only=True):
     """Fill in the middle: the text around a cursor. The engine chooses window, order and tokens."""
 
@@ -85,6 +95,11 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
     sequence_hint: str = ""
     """Requests with the same hint (a document's uri, a conversation's id) tend to share a prefix.
     It only guides which cached sequence is kept; any cached prefix may be reused."""
+    old_text: str = ""
+    """What the answer replaces: the present text of a region to be edited. The answer is drafted
+    from it."""
+    shown_text: str = ""
+    """The rest of a suggestion that was nearly right. Drafted from where that costs nothing."""
 
 
 class Chunk(msgspec.Struct, frozen=True):
@@ -97,6 +112,17 @@ class Chunk(msgspec.Struct, frozen=True):
     """Natural logarithm of each chosen token's probability, at temperature 1, before any filter."""
 
 
+class DraftCounts(msgspec.Struct, frozen=True):
+    """Of one drafter."""
+
+    n_drafted: int = 0
+    """Tokens given to the model to check."""
+    n_accepted: int = 0
+
+    def __add__(self, other: DraftCounts) -> DraftCounts:
+        return DraftCounts(self.n_drafted + other.n_drafted, self.n_accepted + other.n_accepted)
+
+
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """What a request cost.
 
@@ -106,16 +132,26 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     n_prompt_tokens: int = 0
     n_reused_tokens: int = 0
     n_evaluated_tokens: int = 0
-    n_drafted_tokens: int = 0
-    n_accepted_tokens: int = 0
+    drafters: dict[str, DraftCounts] = {}
+    """What was drafted, by drafter, and how much of it was right."""
     n_decoded_tokens: int = 0
     """Tokens generated, the end-of-generation token included."""
+    n_steps: int = 0
+    """Calls of the runtime that chose tokens; without speculation as many as decoded tokens."""
     queue_ms: float = 0.0
     """From submit to the first work done."""
     prefill_ms: float = 0.0
     first_text_ms: float | None = None
     """From submit to the first text handed out; None if there was none."""
     total_ms: float = 0.0
+
+    @property
+    def n_drafted_tokens(self) -> int:
+        return sum(counts.n_drafted for counts in self.drafters.values())
+
+    @property
+    def n_accepted_tokens(self) -> int:
+        return sum(counts.n_accepted for counts in self.drafters.values())
 
 
 class GenerationResult(msgspec.Struct, frozen=True, kw_only=True):

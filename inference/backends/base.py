@@ -62,6 +62,10 @@ class RowPolicy:
         if self.minimum % self.multiple or self.maximum % self.multiple:
             raise ValueError(f"{self.minimum} … {self.maximum} are no multiples of {self.multiple}")
 
+    def padded(self, n_rows: int) -> int:
+        """The least number of rows that a call for `n_rows` tokens may have."""
+        return -(-max(n_rows, self.minimum) // self.multiple) * self.multiple
+
 
 class LoadCancelledError(Exception):
     """Loading was given up because the engine was closed."""
@@ -91,6 +95,11 @@ class Backend(Protocol):
 
     @property
     def rows(self) -> RowPolicy: ...
+
+    @property
+    def max_logits(self) -> int:
+        """Most rows with logits in one `evaluate`."""
+        ...
 
     @property
     def can_truncate(self) -> bool:

@@ -62,13 +62,13 @@ class LlamaCppBackend:
         Raises `InvalidModelError`, `ModelTooLargeError`, `LoadCancelledError`.
         """
         self._thread = threading.get_ident()
-        self._on_gpu = has_gpu() and config.n_gpu_layers != 0
+        self.is_on_gpu = has_gpu() and config.n_gpu_layers != 0
         self.n_threads = n_threads
         self._abort = AbortFlag()
         self.notices: list[str] = []
         self._context: Any = None
         n_ctx = self._longest_context(summary, config)
-        self._model: Any = load_model(summary, config, on_gpu=self._on_gpu, report=report)
+        self._model: Any = load_model(summary, config, on_gpu=self.is_on_gpu, report=report)
         try:
             self._vocab: Any = api.llama_model_get_vocab(self._model)
             self.vocabulary = read_vocabulary(self._vocab, summary)
@@ -85,13 +85,17 @@ class LlamaCppBackend:
         )
         self._batch = Batch(int(api.llama_n_batch(self._context)))
         self.rows = self._row_policy(exact=config.exact_reuse)
-        if self._abort.works and not self._on_gpu and not self._has_state:
+        if self._abort.works and not self.is_on_gpu and not self._has_state:
             # Interrupted recurrent layers leave a state that is neither old nor new.
             api.llama_set_abort_callback(self._context, self._abort.callback, self._abort.argument)
 
     @property
     def name(self) -> str:
-        return "llama.cpp on GPU" if self._on_gpu else "llama.cpp on CPU"
+        return "llama.cpp on GPU" if self.is_on_gpu else "llama.cpp on CPU"
+
+    @property
+    def max_logits(self) -> int:
+        return _MAX_LOGITS
 
     @property
     def can_truncate(self) -> bool:
@@ -152,7 +156,7 @@ class LlamaCppBackend:
 
     def _longest_context(self, summary: ModelSummary, config: EngineConfig) -> int:
         """Raises `ModelTooLargeError` before anything is loaded."""
-        if self._on_gpu:
+        if self.is_on_gpu:
             return min(config.n_ctx or DEFAULT_N_CTX, summary.n_ctx_train)
         choice = choose_n_ctx(summary, config.n_ctx, available_memory())
         if choice.reason:
@@ -197,14 +201,14 @@ class LlamaCppBackend:
         parameters.n_ctx = plan.n_ctx * plan.n_sequences
         parameters.n_seq_max = plan.n_sequences
         parameters.kv_unified = False
-        n_rows = plan.n_rows or (_GPU_ROWS if self._on_gpu else _CPU_ROWS)
+        n_rows = plan.n_rows or (_GPU_ROWS if self.is_on_gpu else _CPU_ROWS)
         parameters.n_batch = parameters.n_ubatch = n_rows
         parameters.n_outputs_max = parameters.n_outputs_max_per_seq = _MAX_LOGITS
         parameters.n_threads = parameters.n_threads_batch = self.n_threads
         parameters.no_perf = True
         # A sliding-window cache of the window's size could not be truncated.
         parameters.swa_full = True
-        if not self._on_gpu:
+        if not self.is_on_gpu:
             parameters.flash_attn_type = api.LLAMA_FLASH_ATTN_TYPE_DISABLED
         return parameters
 

@@ -98,6 +98,7 @@ class FakeBackend:
 
     name = "toy"
     n_threads = 1
+    max_logits = 16
 
     def __init__(
         self,

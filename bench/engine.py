@@ -45,6 +45,7 @@ from inference import (
     GenerationRequest,
     InferenceError,
     SamplingParams,
+    SpeculationMode,
     TokenPrompt,
     inspect_model,
 )
@@ -108,12 +109,12 @@ class EngineTurns:
         self._oracle = oracle
 
     async def run(self, job: Job) -> Timing:
-        self._oracle.expect(job.tokens[: job.n_decode])
-        cpu = time.process_time()
         request = GenerationRequest(
             prompt=TokenPrompt(tokens=tuple(job.tokens)),
             sampling=SamplingParams(max_tokens=job.n_decode),
         )
+        self._oracle.expect(request, job.tokens[: job.n_decode])
+        cpu = time.process_time()
         result = await self._engine.submit(request).result()
         cpu = time.process_time() - cpu
         usage = result.usage
@@ -194,8 +195,12 @@ async def ways(options: argparse.Namespace, config: EngineConfig) -> tuple[list[
 async def measure(options: argparse.Namespace) -> EngineResult:
     """Everything. Raises InferenceError, EditorError or PeerError."""
     described = provenance()
+    # Without drafts: the tokens of the prompt are the answer too, and would be found in it.
     config = EngineConfig(
-        model_path=options.model, n_threads=options.threads, use_prefix_cache=False
+        model_path=options.model,
+        n_threads=options.threads,
+        use_prefix_cache=False,
+        speculate=SpeculationMode.NEVER,
     )
     model = inspect_model(options.model)
     measured, n_threads = await ways(options, config)

@@ -31,7 +31,7 @@ import msgspec
 from bench import llama_bench, verify_cost
 from bench.bandwidth import read_bytes_per_s
 from bench.build_peer import find_peer
-from bench.direct import Job
+from bench.direct_job import Job
 from bench.direct_process import DirectProcess
 from bench.editor import EditorError
 from bench.llama_server import PeerError
@@ -126,7 +126,9 @@ class EngineTurns:
         )
 
 
-def _loop(process: DirectProcess) -> Turn:
+def loop_turn(process: DirectProcess) -> Turn:
+    """Cold completions through llama.cpp's own functions."""
+
     async def run(job: Job) -> Timing:
         timing = await process.run(job)
         decode_ms = timing.token_ms[-1] - timing.prefill_ms
@@ -172,8 +174,8 @@ async def ways(options: argparse.Namespace, config: EngineConfig) -> tuple[list[
         ):
             turns: dict[str, Turn] = {
                 ENGINE: EngineTurns(engine, oracle).run,
-                LOOP: _loop(loop),
-                LOOP_DEFAULTS: _loop(loop_defaults),
+                LOOP: loop_turn(loop),
+                LOOP_DEFAULTS: loop_turn(loop_defaults),
             }
             peer = find_peer()
             if peer is not None:

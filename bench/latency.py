@@ -88,7 +88,8 @@ async def measure(options: argparse.Namespace, sessions: list[Session]) -> Laten
     )
 
 
-def _speed(text: str) -> float | None:
+def parse_speed(text: str) -> float | None:
+    """What divides a trace's pauses; None waits for every answer. Raises ValueError."""
     if text == "lockstep":
         return None
     speed = float(text)
@@ -114,7 +115,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--keys", type=int, default=300, help="keys in one run; default: 300")
     parser.add_argument("--rounds", type=int, default=1, help="how often A B B A; default: once")
     parser.add_argument(
-        "--speed", type=_speed, default=1.0, help="divides the pauses, or: lockstep; default: 1"
+        "--speed",
+        type=parse_speed,
+        default=1.0,
+        help="divides the pauses, or: lockstep; default: 1",
     )
     parser.add_argument("--model", type=Path, help="a GGUF file; default: the built-in model")
     parser.add_argument("--threads", type=int, help="of all; default: what Sotto chooses")

@@ -16,6 +16,8 @@ from typing import Any, Self
 import msgspec
 import psutil
 
+from bench.machine import clean_environment
+
 START_TIMEOUT_S = 120.0
 
 
@@ -40,7 +42,10 @@ class LlamaServer:
     async def __aenter__(self) -> Self:
         try:
             self._process = await asyncio.create_subprocess_exec(
-                *self.command, stdout=asyncio.subprocess.DEVNULL, stderr=self._log
+                *self.command,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=self._log,
+                env=clean_environment(),
             )
         except OSError as error:
             self._log.close()

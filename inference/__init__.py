@@ -31,6 +31,7 @@ from inference.models.memory import estimate_memory
 from inference.models.summary import ModelSummary, inspect_model
 from inference.types import (
     Chunk,
+    DraftCounts,
     EngineState,
     EngineStatus,
     FimPrompt,
@@ -45,11 +46,13 @@ from inference.types import (
     TextPrompt,
     TokenPrompt,
     Usage,
+    add_counts,
 )
 
 __all__ = [
     "BackendError",
     "Chunk",
+    "DraftCounts",
     "Engine",
     "EngineClosedError",
     "EngineConfig",
@@ -80,6 +83,7 @@ __all__ = [
     "TokenPrompt",
     "UnsupportedModelError",
     "Usage",
+    "add_counts",
     "builtin_model_path",
     "estimate_memory",
     "hardware_report",

@@ -27,7 +27,13 @@ from inference.job import Event, Job
 from inference.loading import LoadedModel, load_model
 from inference.outbox import Outbox
 from inference.runner import Runner
-from inference.types import EngineState, EngineStatus, GenerationRequest, ModelInfo
+from inference.types import (
+    DraftCounts,
+    EngineState,
+    EngineStatus,
+    GenerationRequest,
+    ModelInfo,
+)
 
 _log = logging.getLogger(__name__)
 _PROGRESS_STEP = 0.02
@@ -111,6 +117,10 @@ class Engine:
 
     def status(self) -> EngineStatus:
         return self._status
+
+    def drafters(self) -> dict[str, DraftCounts]:
+        """What each drafter has drafted since the model was loaded, and how much was right."""
+        return {} if self._runner is None else self._runner.drafters
 
     def submit(self, request: GenerationRequest) -> Generation:
         """Queues a request. Raises `EngineNotReadyError` or `EngineClosedError`."""

@@ -38,6 +38,8 @@ class Job:
         self.id = next(_ids)
         self.request = request
         self.is_cancelled = False
+        self.keeps: str | None = None
+        """A hint whose sequence it must not take."""
         self.sequence: int | None = None
         """Where its tokens are evaluated; None until it has begun."""
         self.n_past = 0

@@ -61,7 +61,7 @@ class PrefixCache:
         """
         self._slots = [Slot(index) for index in range(n_slots)]
         self._can_truncate = can_truncate
-        self._is_enabled = is_enabled
+        self.is_enabled = is_enabled
         self._clock = 0
 
     @property
@@ -79,13 +79,21 @@ class PrefixCache:
         """Held in all slots; a copied prefix counts in each."""
         return sum(len(slot.tokens) for slot in self._slots)
 
-    def acquire(self, prompt: Sequence[int], hint: str = "", *, exact: bool = True) -> Lease | None:
-        """The slot to evaluate `prompt` in; None if all are busy.
+    def acquire(
+        self,
+        prompt: Sequence[int],
+        hint: str = "",
+        *,
+        exact: bool = True,
+        keep: str | None = None,
+    ) -> Lease | None:
+        """The slot to evaluate `prompt` in; None if all are busy, or the only one that is not is
+        the one last used with the hint `keep`.
 
         At least the last token of the prompt is left to be evaluated, as its logits are wanted.
         """
         self._clock += 1
-        options = list(self._options(list(prompt), hint, exact=exact))
+        options = list(self._options(list(prompt), hint, exact=exact, keep=keep))
         if not options:
             return None
         lease = max(options, key=lambda option: option.worth).lease
@@ -116,11 +124,18 @@ class PrefixCache:
         slot = self._slots[index]
         slot.is_busy, slot.last_used = False, self._clock
 
-    def _options(self, prompt: list[int], hint: str, *, exact: bool) -> list[_Option]:
+    def _options(
+        self, prompt: list[int], hint: str, *, exact: bool, keep: str | None
+    ) -> list[_Option]:
         reusable = [self._n_reusable(slot, prompt, exact=exact) for slot in self._slots]
         options: list[_Option] = []
+        kept = max(
+            (slot for slot in self._slots if slot.hint == keep),
+            key=lambda slot: slot.last_used,
+            default=None,
+        )
         for target in self._slots:
-            if target.is_busy:
+            if target.is_busy or target is kept:
                 continue
             n_reused = reusable[target.index]
             weight = STALE_TAIL_WEIGHT if target.hint == hint else 1.0
@@ -136,7 +151,7 @@ class PrefixCache:
         return options
 
     def _n_reusable(self, slot: Slot, prompt: list[int], *, exact: bool) -> int:
-        if not self._is_enabled:
+        if not self.is_enabled:
             return 0
         limit = min(len(prompt) - 1, slot.n_exact if exact else len(slot.tokens))
         n_common = common_length(slot.tokens, prompt, limit)

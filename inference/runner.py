@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from inference.backends.base import Backend, Logits, RowPolicy, Span
 from inference.chunks import PrefillChunk, next_chunk
@@ -23,10 +24,29 @@ from inference.scheduler import Scheduler
 from inference.speculation.calibration import Calibration
 from inference.speculation.policy import Speculation
 from inference.speculation.speculator import Speculator
-from inference.types import FinishReason, Priority, SpeculationMode
+from inference.types import (
+    DraftCounts,
+    FinishReason,
+    GenerationRequest,
+    Priority,
+    SamplingParams,
+    SpeculationMode,
+    TokenPrompt,
+)
 
 MAX_INTERRUPTIONS = 3
 """A prefill call that was given up so often in a row is let through, or it would never end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Tokens `start` … `end - 1` of a job, and drafted ones behind them."""
+
+    start: int
+    end: int
+    drafts: Sequence[int]
+    rows: RowPolicy
+    """What it obeys."""
 
 
 class Runner:
@@ -62,6 +82,8 @@ class Runner:
         self._evaluating: Job | None = None
         self._calibration = Calibration(backend, self._speculation.costs)
         self._is_measuring = False
+        self._ahead: dict[str, Job] = {}
+        """Prompts that are evaluated before anyone asks for them, by the hint they are for."""
 
     def submit(self, job: Job) -> None:
         self._submitted.append(job)
@@ -70,7 +92,7 @@ class Runner:
             current is not None
             and job.priority < current.priority
             and current.in_prefill
-            and current.n_interruptions < MAX_INTERRUPTIONS
+            and (current.n_interruptions < MAX_INTERRUPTIONS or current.priority is Priority.WARMUP)
         ):
             self._backend.interrupt()
         self._wake()
@@ -85,6 +107,11 @@ class Runner:
         if self._evaluating is job:
             self._backend.interrupt()
         self._wake()
+
+    @property
+    def drafters(self) -> dict[str, DraftCounts]:
+        """Counts of all requests that have ended. From any thread: it is replaced whole."""
+        return self._speculation.totals
 
     @property
     def has_work(self) -> bool:
@@ -155,22 +182,45 @@ class Runner:
         if not prompt.tokens:
             self._end(job, FinishReason.STOP)
             return False
-        self._lease(job)
+        if not self._lease(job):
+            self._end(job, FinishReason.CANCELLED)
+            return False
+        if prompt.ahead and self._cache.is_enabled:
+            self._evaluate_ahead(prompt.ahead, job.request.sequence_hint)
         return True
+
+    def _evaluate_ahead(self, tokens: Sequence[int], hint: str) -> None:
+        """Has a prompt evaluated when there is time, in another sequence than the hint's own."""
+        former = self._ahead.pop(hint, None)
+        if former is not None:
+            self._end(former, FinishReason.CANCELLED)
+        request = GenerationRequest(
+            prompt=TokenPrompt(tokens=tuple(tokens)),
+            sampling=SamplingParams(max_tokens=0),
+            priority=Priority.WARMUP,
+        )
+        self._ahead[hint] = job = Job(request, tell=lambda _event: None)
+        job.keeps = hint
+        self._scheduler.add(job)
 
     def _speculator(self, job: Job, prompt: BuiltPrompt) -> Speculator | None:
         if not self._speculation.covers(job.request):
             return None
         return self._speculation.speculator(self._prompts.drafters(job.request, prompt))
 
-    def _lease(self, job: Job) -> None:
-        lease = self._cache.acquire(job.tokens, job.request.sequence_hint, exact=job.must_be_exact)
-        assert lease is not None, "no idle sequence although one was counted"
+    def _lease(self, job: Job) -> bool:
+        """Gives the job a sequence. False: only the one it must not take is left."""
+        lease = self._cache.acquire(
+            job.tokens, job.request.sequence_hint, exact=job.must_be_exact, keep=job.keeps
+        )
+        if lease is None:
+            return False
         if lease.fork_of is not None:
             self._backend.fork(lease.fork_of, lease.slot)
         job.sequence, job.n_past = lease.slot, lease.n_reused
         self._cut(job, lease.n_reused)
         job.n_reused = job.n_past
+        return True
 
     def _cut(self, job: Job, n_tokens: int) -> None:
         """Cuts the job's sequence, or clears it where the backend cannot cut."""
@@ -184,65 +234,81 @@ class Runner:
     def _run(self, job: Job) -> None:
         started = time.perf_counter()
         is_prefill = job.in_prefill
-        drafts: Sequence[int] = ()
         self._evaluating = job
         try:
-            chunk, drafts = self._next_call(job)
-            logits = self._evaluate(job, chunk, drafts)
+            call = self._next_call(job)
+            logits = self._evaluate(job, call)
         finally:
             self._evaluating = None
         elapsed_ms = 1e3 * (time.perf_counter() - started)
         if is_prefill:
             job.prefill_ms += elapsed_ms
         self._scheduler.charge(job, elapsed_ms)
-        reason = self._choose(job, logits, drafts) if logits and not job.is_cancelled else None
-        if drafts:
+        reason: FinishReason | None = None
+        if logits and not job.is_cancelled:
+            reason = self._choose(job, logits, call.drafts)
+        if call.drafts and logits:
             self._drop_rejected(job)
         if reason is not None:
             self._end(job, reason)
 
-    def _next_call(self, job: Job) -> tuple[PrefillChunk, Sequence[int]]:
-        """The tokens to evaluate, and the drafted ones to evaluate behind them."""
-        rows = self._rows(job)
-        n_tokens = len(job.tokens)
-        chunk = next_chunk(job.n_past, n_tokens, rows)
-        if job.speculator is None or chunk.end < n_tokens:
-            return chunk, ()
-        n_new = n_tokens - job.n_past
-        n_max = min(
-            self._backend.max_logits - 1,
-            rows.maximum - n_new,
-            self._backend.n_ctx - n_tokens,
-            job.n_wanted - 1,
-        )
-        drafts = job.speculator.propose(job.context, n_new=n_new, n_max=n_max, rows=rows)
-        with_drafts = next_chunk(job.n_past, n_tokens + len(drafts), rows)
-        if not drafts or with_drafts.end < n_tokens + len(drafts):
-            return chunk, ()
-        return PrefillChunk(with_drafts.start, n_tokens), drafts
+    def _next_call(self, job: Job) -> Call:
+        """Makes room for it too, where it goes back over tokens that are evaluated already."""
+        assert job.sequence is not None
+        rows = self._backend.rows if job.in_prefill else self._speculation.rows(job.request)
+        chunk = next_chunk(job.n_past, len(job.tokens), rows)
+        drafts: Sequence[int] = ()
+        if chunk.end == len(job.tokens):
+            drafts = self._drafts(job, rows)
+            with_drafts = next_chunk(job.n_past, chunk.end + len(drafts), rows)
+            if with_drafts.end == chunk.end + len(drafts):
+                chunk = PrefillChunk(with_drafts.start, chunk.end)
+            else:
+                drafts = ()
+        if chunk.start < job.n_past:
+            self._cut(job, chunk.start)
+            job.n_reused = min(job.n_reused, job.n_past)
+            if job.n_past != chunk.start:
+                # The backend could not; it begins anew.
+                return self._next_call(job)
+        return Call(chunk.start, chunk.end, drafts, rows)
 
-    def _rows(self, job: Job) -> RowPolicy:
-        return self._backend.rows if job.in_prefill else self._speculation.rows(job.request)
+    def _drafts(self, job: Job, rows: RowPolicy) -> list[int]:
+        """Tokens to evaluate behind the newest."""
+        backend, n_new = self._backend, len(job.tokens) - job.n_past
+        drafts: list[int] = []
+        if job.speculator is not None:
+            n_max = min(
+                backend.max_logits - 1,
+                backend.n_rollback,
+                rows.maximum - n_new,
+                backend.n_ctx - len(job.tokens),
+                job.n_wanted - 1,
+            )
+            drafts += job.speculator.propose(job.context, n_new=n_new, n_max=n_max, rows=rows)
+        n_rows = n_new + len(drafts)
+        n_missing = rows.padded(n_rows) - n_rows
+        if not backend.can_truncate and n_missing <= backend.n_rollback:
+            # A call of too few rows goes back over earlier tokens. A sequence that cannot go back
+            # takes any tokens as well: they are checked like drafted ones, and dropped.
+            drafts += [job.tokens[-1]] * n_missing
+        return drafts
 
-    def _evaluate(
-        self, job: Job, chunk: PrefillChunk, drafts: Sequence[int]
-    ) -> Sequence[Logits] | None:
+    def _evaluate(self, job: Job, call: Call) -> Sequence[Logits] | None:
         """Logits after the newest token and each drafted one; none before a prompt's end.
 
         None if the call was interrupted.
         """
         assert job.sequence is not None
-        if chunk.start < job.n_past:
-            self._cut(job, chunk.start)
-            job.n_reused = min(job.n_reused, job.n_past)
-            if job.n_past != chunk.start:
-                chunk, drafts = next_chunk(job.n_past, job.n_prompt, self._backend.rows), ()
         # Rows in the calls of a prompt agree; tokens decoded in such calls count like a prompt's.
-        is_exact = job.in_prefill or self._rows(job) == self._backend.rows
-        tokens = job.tokens[chunk.start : chunk.end]
-        is_last = chunk.end == len(job.tokens)
-        n_logits = 1 + len(drafts) if is_last else 0
-        span = Span(job.sequence, chunk.start, [*tokens, *drafts], n_logits)
+        is_exact = call.rows == self._backend.rows
+        tokens = job.tokens[call.start : call.end]
+        n_wanted = 1 + len(call.drafts) if call.end == len(job.tokens) else 0
+        span_tokens = [*tokens, *call.drafts]
+        # The last layer is computed for these rows alone, so they too must be of a number that
+        # agrees with others.
+        n_logits = self._speculation.rows(job.request).padded(n_wanted) if n_wanted else 0
+        span = Span(job.sequence, call.start, span_tokens, min(n_logits, len(span_tokens)))
         started = time.perf_counter()
         evaluation = self._backend.evaluate([span])
         if not evaluation.completed:
@@ -250,9 +316,9 @@ class Runner:
             return None
         self._speculation.costs.record(len(span.tokens), 1e3 * (time.perf_counter() - started))
         job.n_interruptions = 0
-        self._cache.record(job.sequence, chunk.start, tokens, exact=is_exact)
-        job.n_past = chunk.end
-        return evaluation.logits
+        self._cache.record(job.sequence, call.start, tokens, exact=is_exact)
+        job.n_past = call.end
+        return evaluation.logits[len(evaluation.logits) - n_wanted :]
 
     def _choose(
         self, job: Job, logits: Sequence[Logits], drafts: Sequence[int]
@@ -274,8 +340,8 @@ class Runner:
             if reason is not None:
                 break
         if drafts:
-            assert job.speculator is not None
-            job.speculator.settle(len(drafts), n_right)
+            if job.speculator is not None:
+                job.speculator.settle(n_right)
             self._cache.record(job.sequence, job.n_past - n_right, drafts[:n_right])
         return reason
 
@@ -289,6 +355,8 @@ class Runner:
         if job.is_over:
             return
         self._scheduler.remove(job)
+        if job.keeps is not None and self._ahead.get(job.keeps) is job:
+            del self._ahead[job.keeps]
         if job.sequence is not None:
             self._cache.release(job.sequence)
         if job.speculator is not None:

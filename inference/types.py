@@ -123,6 +123,15 @@ class DraftCounts(msgspec.Struct, frozen=True):
         return DraftCounts(self.n_drafted + other.n_drafted, self.n_accepted + other.n_accepted)
 
 
+def add_counts(
+    some: dict[str, DraftCounts], others: dict[str, DraftCounts]
+) -> dict[str, DraftCounts]:
+    """Sums by drafter, in the order of their names."""
+    none = DraftCounts()
+    names = sorted({*some, *others})
+    return {name: some.get(name, none) + others.get(name, none) for name in names}
+
+
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """What a request cost.
 

@@ -13,7 +13,15 @@ from time import monotonic
 
 import msgspec
 
-from inference import Engine, EngineConfig, EngineState, EngineStatus, InferenceError, ModelInfo
+from inference import (
+    DraftCounts,
+    Engine,
+    EngineConfig,
+    EngineState,
+    EngineStatus,
+    InferenceError,
+    ModelInfo,
+)
 from lsp.client import Client, Progress
 from lsp.settings import ModelSettings
 
@@ -76,6 +84,11 @@ class EngineHost:
             state = EngineState.CLOSED if self._is_closed else EngineState.STOPPED
             return EngineStatus(state=state)
         return self._engine.status()
+
+    @property
+    def drafters(self) -> dict[str, DraftCounts]:
+        """What each drafter of the loaded model has drafted, and how much was right."""
+        return {} if self._engine is None else self._engine.drafters()
 
     @property
     def ready(self) -> Ready | None:

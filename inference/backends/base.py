@@ -67,6 +67,20 @@ class RowPolicy:
         return -(-max(n_rows, self.minimum) // self.multiple) * self.multiple
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """What recurrent layers keep of the first `n_tokens` tokens of a sequence: a copy, from
+    `Backend.save`. Attention's part stays in the sequence, so it is of use only where these tokens
+    are still held."""
+
+    n_tokens: int
+    data: NDArray[np.uint8]
+
+    @property
+    def n_bytes(self) -> int:
+        return self.data.nbytes
+
+
 class LoadCancelledError(Exception):
     """Loading was given up because the engine was closed."""
 
@@ -103,7 +117,16 @@ class Backend(Protocol):
 
     @property
     def can_truncate(self) -> bool:
-        """Whether a sequence can be cut anywhere. Recurrent state cannot: all or nothing."""
+        """Whether a sequence can be cut anywhere. Recurrent state cannot: see `n_rollback` and
+        `restore`."""
+        ...
+
+    @property
+    def n_rollback(self) -> int:
+        """How many tokens of a sequence's last `evaluate` call can be dropped again, as long as one
+        of that call is kept. `n_ctx` where a sequence can be cut anywhere; 0 where none can.
+
+        Once for each call, and only if the sequence was alone in it."""
         ...
 
     def evaluate(self, spans: Sequence[Span]) -> Evaluation:
@@ -111,7 +134,19 @@ class Backend(Protocol):
         ...
 
     def truncate(self, sequence: int, n_tokens: int) -> bool:
-        """Keeps the first `n_tokens`. False: impossible here, nothing was changed."""
+        """Keeps the first `n_tokens`. False: impossible here, nothing was changed.
+
+        Always possible are all and none, and as many of the last call's as `n_rollback` says."""
+        ...
+
+    def save(self, sequence: int) -> State | None:
+        """Copies what is needed to come back to this point later. None where nothing is: the
+        sequence is empty or can be cut anywhere; or where the runtime has no way."""
+        ...
+
+    def restore(self, sequence: int, state: State) -> None:
+        """Cuts a sequence to `state.n_tokens` tokens. They must be those it was saved with, in this
+        sequence or in one it was forked from. Raises `BackendError` if the runtime fails."""
         ...
 
     def fork(self, source: int, target: int) -> None:

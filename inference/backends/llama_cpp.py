@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from inference.backends.base import Evaluation, Logits, RowPolicy, Span
+from inference.backends.base import Evaluation, Logits, RowPolicy, Span, State
 from inference.backends.context_plan import ContextPlan, plans
 from inference.backends.llama_bindings import (
     AbortFlag,
@@ -25,6 +25,7 @@ from inference.backends.llama_bindings import (
     release_free_memory,
 )
 from inference.backends.llama_loading import load_model, read_vocabulary
+from inference.backends.recurrent_memory import RecurrentMemory, max_rollback
 from inference.config import EngineConfig
 from inference.errors import BackendError, ModelTooLargeError
 from inference.hardware import available_memory
@@ -80,12 +81,10 @@ class LlamaCppBackend:
             raise
         self.n_ctx = int(api.llama_n_ctx_seq(self._context))
         self._memory: Any = api.llama_get_memory(self._context)
-        self._has_state = bool(
-            api.llama_model_is_recurrent(self._model) or api.llama_model_is_hybrid(self._model)
-        )
+        self._recurrent = RecurrentMemory.of(self._model, self._context, summary, self.n_sequences)
         self._batch = Batch(int(api.llama_n_batch(self._context)))
         self.rows = self._row_policy(exact=config.exact_reuse)
-        if self._abort.works and not self.is_on_gpu and not self._has_state:
+        if self._abort.works and not self.is_on_gpu and self._recurrent is None:
             # Interrupted recurrent layers leave a state that is neither old nor new.
             api.llama_set_abort_callback(self._context, self._abort.callback, self._abort.argument)
 
@@ -99,7 +98,11 @@ class LlamaCppBackend:
 
     @property
     def can_truncate(self) -> bool:
-        return not self._has_state
+        return self._recurrent is None
+
+    @property
+    def n_rollback(self) -> int:
+        return self.n_ctx if self._recurrent is None else self._recurrent.n_rollback
 
     def evaluate(self, spans: Sequence[Span]) -> Evaluation:
         self._check_thread()
@@ -120,21 +123,42 @@ class LlamaCppBackend:
             raise BackendError(
                 f"llama.cpp failed while decoding (code {code}): {log_sink.last_error}"
             )
+        if self._recurrent is not None:
+            self._recurrent.note_evaluation(spans)
         return Evaluation(
             completed=True, logits=tuple(self._row(r) for rows in wanted for r in rows)
         )
 
     def truncate(self, sequence: int, n_tokens: int) -> bool:
         self._check_thread()
-        end = int(api.llama_memory_seq_pos_max(self._memory, sequence)) + 1
-        if n_tokens >= end:
+        end = self._n_held(sequence)
+        if not 0 <= n_tokens < end:
             return n_tokens == end
+        if self._recurrent is not None:
+            if n_tokens and not self._recurrent.can_drop(sequence, end - n_tokens):
+                return False
+            self._recurrent.note_cut(sequence)
         return bool(api.llama_memory_seq_rm(self._memory, sequence, n_tokens or -1, -1))
+
+    def save(self, sequence: int) -> State | None:
+        self._check_thread()
+        if self._recurrent is None:
+            return None
+        return self._recurrent.save(sequence, self._n_held(sequence))
+
+    def restore(self, sequence: int, state: State) -> None:
+        self._check_thread()
+        n_held = self._n_held(sequence)
+        if self._recurrent is None or state.n_tokens > n_held:
+            raise BackendError(f"A state of {state.n_tokens} tokens for a sequence of {n_held}.")
+        self._recurrent.restore(sequence, state)
 
     def fork(self, source: int, target: int) -> None:
         self._check_thread()
         api.llama_memory_seq_rm(self._memory, target, -1, -1)
         api.llama_memory_seq_cp(self._memory, source, target, -1, -1)
+        if self._recurrent is not None:
+            self._recurrent.note_fork(source, target)
 
     def rearm(self) -> None:
         self._abort.clear()
@@ -170,6 +194,7 @@ class LlamaCppBackend:
             is_wanted=is_wanted,
             bytes_per_token=summary.kv_bytes_per_token,
             bytes_per_sequence=summary.recurrent_bytes_per_sequence,
+            max_rollback=max_rollback(summary.arch),
             model_bytes=summary.size_bytes,
             available_bytes=available_memory(),
         )
@@ -201,6 +226,7 @@ class LlamaCppBackend:
         parameters.n_ctx = plan.n_ctx * plan.n_sequences
         parameters.n_seq_max = plan.n_sequences
         parameters.kv_unified = False
+        parameters.n_rs_seq = plan.n_rollback
         n_rows = plan.n_rows or (_GPU_ROWS if self.is_on_gpu else _CPU_ROWS)
         parameters.n_batch = parameters.n_ubatch = n_rows
         parameters.n_outputs_max = parameters.n_outputs_max_per_seq = _MAX_LOGITS
@@ -212,6 +238,10 @@ class LlamaCppBackend:
             parameters.flash_attn_type = api.LLAMA_FLASH_ATTN_TYPE_DISABLED
         return parameters
 
+    def _n_held(self, sequence: int) -> int:
+        """Tokens."""
+        return int(api.llama_memory_seq_pos_max(self._memory, sequence)) + 1
+
     def _row_policy(self, *, exact: bool) -> RowPolicy:
         minimum, multiple = _EXACT_K_QUANT_ROWS if exact else (2, 1)
         return RowPolicy(maximum=self._batch.capacity, minimum=minimum, multiple=multiple)
@@ -219,7 +249,7 @@ class LlamaCppBackend:
     def _interrupted(self, spans: Sequence[Span]) -> Evaluation:
         """A call is one micro-batch, so nothing of it should have been kept."""
         for span in spans:
-            end = int(api.llama_memory_seq_pos_max(self._memory, span.sequence)) + 1
+            end = self._n_held(span.sequence)
             if end > span.position and not self.truncate(span.sequence, span.position):
                 raise BackendError("llama.cpp could not undo an interrupted evaluation.")
         return Evaluation(completed=False)
@@ -248,7 +278,7 @@ class LlamaCppBackend:
                 raise BackendError(f"Tokens beyond the context of {self.n_ctx}.")
             if min(span.tokens) < 0 or max(span.tokens) >= n_vocab:
                 raise BackendError("A token id outside the vocabulary.")
-            end = int(api.llama_memory_seq_pos_max(self._memory, span.sequence)) + 1
+            end = self._n_held(span.sequence)
             if span.position != end:
                 raise BackendError(f"Position {span.position} in a sequence of {end} tokens.")
 

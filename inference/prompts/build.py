@@ -13,6 +13,7 @@ from inference.prompts.fim import BuiltPrompt, FimPromptBuilder
 from inference.speculation.aligned_text import AlignedText
 from inference.speculation.draft import Drafter
 from inference.speculation.lookup import Lookup
+from inference.speculation.symbols import Symbols
 from inference.types import FimPrompt, GenerationRequest, TextPrompt
 
 _HEALING_ROOM = 16
@@ -61,7 +62,8 @@ class PromptBuilder:
         prompt = request.prompt
         if isinstance(prompt, FimPrompt):
             n_answer = min(request.sampling.max_tokens, self._n_ctx // 2)
-            return self._fim.build(prompt, self._n_ctx - n_answer - _HEALING_ROOM)
+            room = self._n_ctx - n_answer - _HEALING_ROOM
+            return self._fim.build(prompt, room, request.sequence_hint)
         tokens = self._plain(prompt.text) if isinstance(prompt, TextPrompt) else prompt.tokens
         if len(tokens) >= self._n_ctx:
             raise self._too_long(str(len(tokens)))
@@ -98,7 +100,17 @@ class PromptBuilder:
         if isinstance(request.prompt, FimPrompt) and request.prompt.related:
             indexes.append(self._related_index(request.prompt.related))
         drafters.append(Lookup(indexes, n_before))
+        if isinstance(request.prompt, FimPrompt):
+            text = self._text(prompt)
+            piece, tokens = self._vocabulary.piece, self._name_pieces.tokens
+            drafters.append(Symbols(text, piece=piece, tokenize=tokens))
         return drafters
+
+    def _text(self, prompt: BuiltPrompt) -> str:
+        """What the prompt says, above and below."""
+        piece = self._vocabulary.piece
+        parts = [b"".join(map(piece, tokens)) for tokens in (prompt.above, prompt.below)]
+        return b"\n".join(parts).decode("utf-8", "ignore")
 
     def _file_index(self, prompt: BuiltPrompt) -> NgramIndex:
         """One for the cache model and the drafters of the same prompt."""
@@ -107,10 +119,12 @@ class PromptBuilder:
         return self._file[1]
 
     def _names(self, prompt: BuiltPrompt, weights: Weights) -> NameEvidence:
-        piece = self._vocabulary.piece
-        parts = [b"".join(map(piece, tokens)) for tokens in (prompt.above, prompt.below)]
-        text = b"\n".join(parts).decode("utf-8", "ignore")
-        return NameEvidence(text, weights, piece=piece, tokenize=self._name_pieces.tokens)
+        return NameEvidence(
+            self._text(prompt),
+            weights,
+            piece=self._vocabulary.piece,
+            tokenize=self._name_pieces.tokens,
+        )
 
     def _related_index(self, texts: tuple[str, ...]) -> NgramIndex:
         """Made anew only when the texts change: comparing the same objects costs nothing."""

@@ -17,7 +17,7 @@ from inference.speculation.acceptance import Acceptance
 from inference.speculation.draft import Drafter
 from inference.speculation.speculator import Speculator
 from inference.speculation.verify_cost import VerifyCost
-from inference.types import DraftCounts, GenerationRequest, SpeculationMode
+from inference.types import DraftCounts, GenerationRequest, SpeculationMode, add_counts
 
 SMALL_MODEL_BYTES = 64 * 2**20
 """A model of this size is computed in no time; what a call costs is its overhead."""
@@ -60,7 +60,4 @@ class Speculation:
 
     def add(self, counts: dict[str, DraftCounts]) -> None:
         """Adds a request's counts to the totals."""
-        if counts:
-            names = {*self.totals, *counts}
-            none = DraftCounts()
-            self.totals = {n: self.totals.get(n, none) + counts.get(n, none) for n in sorted(names)}
+        self.totals = add_counts(self.totals, counts)

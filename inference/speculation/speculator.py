@@ -37,6 +37,7 @@ class Speculator:
         """What each drafter had in mind at the last step, checked or not."""
         self._n_read = 0
         self._checked: str | None = None
+        self._n_checked = 0
         self.counts: dict[str, DraftCounts] = {}
 
     def propose(
@@ -67,14 +68,15 @@ class Speculator:
         n = self._best_length(best, n_new, rows)
         if not n:
             return NOTHING
-        self._checked = best.drafter.name
+        self._checked, self._n_checked = best.drafter.name, n
         return best.draft.tokens[:n]
 
-    def settle(self, n_drafted: int, n_accepted: int) -> None:
-        """Notes what came of the tokens last proposed."""
+    def settle(self, n_right: int) -> None:
+        """Notes how many of the tokens last proposed were right."""
         if self._checked is not None:
             before = self.counts.get(self._checked, DraftCounts())
-            self.counts[self._checked] = before + DraftCounts(n_drafted, n_accepted)
+            now = DraftCounts(self._n_checked, min(n_right, self._n_checked))
+            self.counts[self._checked] = before + now
 
     def _learn(self, context: Sequence[int]) -> None:
         """Holds every drafter's last thoughts against what the model then chose."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from inference.backends.base import Evaluation, LoadCancelledError, RowPolicy, Span
+from inference.backends.base import Evaluation, LoadCancelledError, RowPolicy, Span, State
 from inference.backends.vocabulary import Vocabulary
 from inference.config import EngineConfig
 from inference.errors import BackendError
@@ -107,6 +107,7 @@ class FakeBackend:
         n_sequences: int = 4,
         rows: RowPolicy = ROWS,
         can_truncate: bool = True,
+        n_rollback: int | None = None,
         predict: Predict = hashed,
     ) -> None:
         self.vocabulary = make_vocabulary()
@@ -114,6 +115,8 @@ class FakeBackend:
         self.n_sequences = n_sequences
         self.rows = rows
         self.can_truncate = can_truncate
+        self.n_rollback = n_rollback if n_rollback is not None else n_ctx if can_truncate else 0
+        self._n_droppable = [0] * n_sequences
         self.predict = predict
         self.sequences: list[list[int]] = [[] for _ in range(n_sequences)]
         self.calls: list[Span] = []
@@ -143,6 +146,7 @@ class FakeBackend:
             self.calls.append(span)
             held = self.sequences[span.sequence]
             held += span.tokens
+            self._n_droppable[span.sequence] = min(self.n_rollback, len(span.tokens) - 1)
             for n_behind in range(span.n_logits - 1, -1, -1):
                 logits.append(self._logits(held[: len(held) - n_behind]))
         return Evaluation(completed=True, logits=tuple(logits))
@@ -151,15 +155,34 @@ class FakeBackend:
         self._check_thread()
         held = self.sequences[sequence]
         assert n_tokens <= len(held)
-        if n_tokens not in (0, len(held)) and not self.can_truncate:
-            return False
-        del held[n_tokens:]
-        return True
+        n_dropped = len(held) - n_tokens
+        if self.can_truncate or n_dropped <= self._n_droppable[sequence] or not n_tokens:
+            if n_dropped:
+                self._n_droppable[sequence] = 0
+            del held[n_tokens:]
+            return True
+        return n_dropped == 0
+
+    def save(self, sequence: int) -> State | None:
+        self._check_thread()
+        held = self.sequences[sequence]
+        if self.can_truncate or not held:
+            return None
+        return State(len(held), _state_of(held))
+
+    def restore(self, sequence: int, state: State) -> None:
+        self._check_thread()
+        held = self.sequences[sequence]
+        assert state.n_tokens <= len(held), "attention's part of the state is not held any more"
+        assert (state.data == _state_of(held[: state.n_tokens])).all(), "another text's state"
+        del held[state.n_tokens :]
+        self._n_droppable[sequence] = 0
 
     def fork(self, source: int, target: int) -> None:
         self._check_thread()
         assert source != target
         self.sequences[target] = self.sequences[source][:]
+        self._n_droppable[target] = 0
 
     def rearm(self) -> None:
         self._is_interrupted = False
@@ -180,6 +203,11 @@ class FakeBackend:
 
     def _check_thread(self) -> None:
         assert threading.get_ident() == self._thread, "used from a foreign thread"
+
+
+def _state_of(tokens: list[int]) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
+    """Some bytes that depend on every token."""
+    return np.frombuffer(zlib.crc32(np.array(tokens, np.int32).tobytes()).to_bytes(4), np.uint8)
 
 
 def make_prompts(

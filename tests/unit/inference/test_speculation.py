@@ -17,6 +17,7 @@ from inference.speculation.aligned_text import MAX_RUN, AlignedText
 from inference.speculation.draft import Draft
 from inference.speculation.lookup import Lookup
 from inference.speculation.speculator import Speculator
+from inference.speculation.symbols import Symbols
 from inference.speculation.verify_cost import MAX_ROWS, VerifyCost
 
 ROWS = RowPolicy(maximum=64, minimum=2)
@@ -204,7 +205,7 @@ def test_the_drafter_that_gains_most_is_taken() -> None:
     drafters = [Says([1] * 15, name="poor"), Says([2] * 15, name="good")]
     speculator = Speculator(drafters, acceptance, costs_of(FLAT))
     assert set(speculator.propose([], n_new=1, n_max=15, rows=ROWS)) == {2}
-    speculator.settle(15, 4)
+    speculator.settle(4)
     assert set(speculator.counts) == {"good"}
     assert speculator.counts["good"].n_accepted == 4
 
@@ -245,6 +246,47 @@ def test_an_edited_text_is_drafted_with_few_calls() -> None:
         n_right = 0
         while n_right < len(drafts) and drafts[n_right] == new[len(context) + n_right]:
             n_right += 1
-        speculator.settle(len(drafts), n_right)
+        speculator.settle(n_right)
         context += new[len(context) : len(context) + n_right + 1]
     assert n_calls < len(new) / 4
+
+
+SOURCE = """
+import os
+from pathlib import Path
+from app.models import Invoice
+
+class Cart:
+    def total(self):
+        return self.price * self.count + self.price
+    def show(self, other):
+        other.render(self.count)
+"""
+
+
+def named(written: str) -> tuple[str, list[int]]:
+    symbols = Symbols(SOURCE, piece=lambda b: bytes([b]), tokenize=lambda t: list(t.encode()))
+    draft = symbols.draft(list(written.encode()), 8)
+    return (bytes(draft.tokens).decode(), list(draft.buckets)) if draft else ("", [])
+
+
+@pytest.mark.parametrize(
+    ("written", "rest"),
+    [
+        ("x = self.", "price"),
+        ("x = self.c", "ount"),
+        ("(other.", "render"),
+        ("unknown.", ""),
+        ("self.price.", ""),
+        ("x = sel", ""),
+        ("\nfrom app.models import I", "nvoice"),
+        ("\nimport o", "s"),
+        ("important o", ""),
+    ],
+)
+def test_names_are_drafted_after_dots_and_imports(written: str, rest: str) -> None:
+    assert named(written)[0] == rest
+
+
+def test_a_name_that_alone_fits_is_trusted_more() -> None:
+    assert named("x = self.c")[1][0] > named("x = self.")[1][0]

@@ -1,40 +1,28 @@
-"""Other work on the machine: processes that only spin."""
+"""Other work on this machine: processes that never rest."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from types import TracebackType
-from typing import Self
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+
+_SPIN = "while True: pass"
+_SETTLE_S = 0.3
 
 
-class BusyProcesses:
-    """`n` of them run inside the `with`, each wanting a core for itself."""
-
-    def __init__(self, n: int) -> None:
-        self._n = n
-        self._processes: list[subprocess.Popen[bytes]] = []
-
-    def __enter__(self) -> Self:
-        for _ in range(self._n):
-            # Ends by itself if its parent dies: its stdin then closes.
-            program = (
-                "import sys, threading\n"
-                "threading.Thread(target=lambda: sys.stdin.read() or __import__('os')._exit(0),"
-                " daemon=True).start()\n"
-                "while True: pass"
-            )
-            command = [sys.executable, "-S", "-c", program]
-            self._processes.append(subprocess.Popen(command, stdin=subprocess.PIPE))
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        for process in self._processes:
-            process.kill()
-            process.communicate()
-        self._processes.clear()
+@contextmanager
+def busy(n_processes: int) -> Generator[None]:
+    """So many processes that compute all the time, each in a session of its own: Linux shares the
+    cores out between sessions, and a user's compiler does not run in the editor's."""
+    command = [sys.executable, "-c", _SPIN]
+    children = [subprocess.Popen(command, start_new_session=True) for _ in range(n_processes)]
+    try:
+        time.sleep(_SETTLE_S)
+        yield
+    finally:
+        for child in children:
+            child.kill()
+        for child in children:
+            child.wait()

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from bench import llama_ideal, llama_vim
-from bench.busy import BusyProcesses
+from bench.busy import busy
 from bench.editor import Editor, sotto_command
 from bench.latency_report import Run, run_of
 from bench.llama_ideal import LlamaIdeal
@@ -99,7 +99,7 @@ class Contenders:
         server: Editor | LlamaServer,
         cost: Callable[[], Any],
     ) -> Run:
-        with BusyProcesses(self._n_busy):
+        with busy(self._n_busy):
             cpu, start = server.cpu_seconds(), time.perf_counter()
             keys = await replay(driver, self._sessions, speed=self._speed)
             seconds = time.perf_counter() - start

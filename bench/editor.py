@@ -226,6 +226,11 @@ class Editor:
         """The server's records of the last inline requests, oldest first."""
         return msgspec.convert(await self.ask(RECENT_REQUESTS), list[RequestRecord])
 
+    @property
+    def pid(self) -> int:
+        """Of the server's process."""
+        return self._process.pid
+
     def cpu_seconds(self) -> float:
         """Processor time that the server and its children have used since its start."""
         total = 0.0

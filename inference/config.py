@@ -16,7 +16,10 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
     n_ctx: int | None = None
     """Tokens one request may use; None lets the model and the free memory decide."""
     n_threads: int | None = None
-    """None lets `inference.hardware` decide."""
+    """The most to use; None lets `inference.hardware` decide."""
+    adapt_threads: bool = True
+    """Use fewer while other programs need the cores (`inference/threads.py`). False always uses all
+    of them; for tests and comparisons."""
     n_gpu_layers: int | None = None
     """Layers to offload; None offloads all of them where the runtime has a GPU."""
     use_prefix_cache: bool = True

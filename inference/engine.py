@@ -14,6 +14,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+import msgspec
+
 from inference.backends.base import LoadCancelledError
 from inference.config import EngineConfig
 from inference.errors import (
@@ -116,7 +118,9 @@ class Engine:
         return self._status.model
 
     def status(self) -> EngineStatus:
-        return self._status
+        if self._runner is None or self._status.state is not EngineState.READY:
+            return self._status
+        return msgspec.structs.replace(self._status, n_threads=self._runner.n_threads)
 
     def drafters(self) -> dict[str, DraftCounts]:
         """What each drafter has drafted since the model was loaded, and how much was right."""
@@ -217,6 +221,7 @@ class Engine:
             model.prompts,
             use_prefix_cache=self._config.use_prefix_cache,
             speculation=model.speculation,
+            adapt_threads=self._config.adapt_threads,
             wake=self._wake,
         )
         status = EngineStatus(

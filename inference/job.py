@@ -47,6 +47,8 @@ class Job:
         self.tokens: list[int] = []
         """The prompt's, then the generated ones."""
         self.n_prompt = 0
+        self.stops: tuple[int, ...] = ()
+        """Positions in the prompt at which its sequence's state is saved."""
         self.n_interruptions = 0
         """Prefill calls in a row that were given up for a higher priority."""
         self.n_reused = 0

@@ -95,7 +95,7 @@ def load_checked(
     info = _info(summary, backend.n_ctx)
     speculation: Speculation | None = None
     if backend.n_rollback >= backend.rows.minimum - 1:
-        is_free = backend.is_on_gpu or summary.size_bytes <= SMALL_MODEL_BYTES
+        is_free = not backend.is_on_cpu or summary.size_bytes <= SMALL_MODEL_BYTES
         speculation = Speculation(config.speculate, backend.rows, is_second_row_free=is_free)
     return LoadedModel(backend, prompts, info, speculation, " ".join(notices) or None)
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
-from inference.backends.base import Backend, Logits, RowPolicy, Span
-from inference.chunks import PrefillChunk, next_chunk
-from inference.errors import BackendError, InferenceError
+from inference.backends.base import Backend
+from inference.decoding import Decoder
+from inference.errors import InferenceError
+from inference.evaluator import Evaluator
 from inference.job import Job
 from inference.prefix_cache import PrefixCache
 from inference.prompts.build import PromptBuilder
@@ -38,17 +38,6 @@ MAX_INTERRUPTIONS = 3
 """A prefill call that was given up so often in a row is let through, or it would never end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """Tokens `start` … `end - 1` of a job, and drafted ones behind them."""
-
-    start: int
-    end: int
-    drafts: Sequence[int]
-    rows: RowPolicy
-    """What it obeys."""
-
-
 class Runner:
     """`submit` and `cancel` may be called from any thread, all else from the engine thread."""
 
@@ -59,6 +48,7 @@ class Runner:
         *,
         use_prefix_cache: bool = True,
         speculation: Speculation | None = None,
+        adapt_threads: bool = True,
         wake: Callable[[], None] = lambda: None,
     ) -> None:
         """
@@ -67,20 +57,24 @@ class Runner:
         """
         self._backend = backend
         self._prompts = prompts
+        self._evaluator = Evaluator(backend, adapt_threads=adapt_threads)
         self._cache = PrefixCache(
             backend.n_sequences,
+            rows=backend.rows,
             can_truncate=backend.can_truncate,
+            max_state_bytes=backend.max_state_bytes,
             is_enabled=use_prefix_cache,
         )
         self._speculation = speculation or Speculation(
             SpeculationMode.NEVER, backend.rows, is_second_row_free=False
         )
+        self._decoder = Decoder(backend, self._evaluator, self._cache, self._speculation)
         self._scheduler: Scheduler[Job] = Scheduler()
         self._wake = wake
         self._submitted: deque[Job] = deque()
         self._cancelled: deque[Job] = deque()
         self._evaluating: Job | None = None
-        self._calibration = Calibration(backend, self._speculation.costs)
+        self._calibration = Calibration(backend, self._evaluator, self._speculation.costs)
         self._is_measuring = False
         self._ahead: dict[str, Job] = {}
         """Prompts that are evaluated before anyone asks for them, by the hint they are for."""
@@ -112,6 +106,11 @@ class Runner:
     def drafters(self) -> dict[str, DraftCounts]:
         """Counts of all requests that have ended. From any thread: it is replaced whole."""
         return self._speculation.totals
+
+    @property
+    def n_threads(self) -> int:
+        """Threads that decode one token now."""
+        return self._evaluator.n_threads
 
     @property
     def has_work(self) -> bool:
@@ -217,138 +216,27 @@ class Runner:
             return False
         if lease.fork_of is not None:
             self._backend.fork(lease.fork_of, lease.slot)
-        job.sequence, job.n_past = lease.slot, lease.n_reused
-        self._cut(job, lease.n_reused)
+        if lease.state is not None:
+            self._backend.restore(lease.slot, lease.state)
+        job.sequence, job.n_past, job.stops = lease.slot, lease.n_reused, lease.stops
+        self._decoder.cut(job, lease.n_reused)
         job.n_reused = job.n_past
         return True
-
-    def _cut(self, job: Job, n_tokens: int) -> None:
-        """Cuts the job's sequence, or clears it where the backend cannot cut."""
-        assert job.sequence is not None
-        if not self._backend.truncate(job.sequence, n_tokens):
-            self._backend.truncate(job.sequence, 0)
-            n_tokens = 0
-        job.n_past = n_tokens
-        self._cache.truncate(job.sequence, n_tokens)
 
     def _run(self, job: Job) -> None:
         started = time.perf_counter()
         is_prefill = job.in_prefill
         self._evaluating = job
         try:
-            call = self._next_call(job)
-            logits = self._evaluate(job, call)
+            reason = self._decoder.step(job)
         finally:
             self._evaluating = None
         elapsed_ms = 1e3 * (time.perf_counter() - started)
         if is_prefill:
             job.prefill_ms += elapsed_ms
         self._scheduler.charge(job, elapsed_ms)
-        reason: FinishReason | None = None
-        if logits and not job.is_cancelled:
-            reason = self._choose(job, logits, call.drafts)
-        if call.drafts and logits:
-            self._drop_rejected(job)
         if reason is not None:
             self._end(job, reason)
-
-    def _next_call(self, job: Job) -> Call:
-        """Makes room for it too, where it goes back over tokens that are evaluated already."""
-        assert job.sequence is not None
-        rows = self._backend.rows if job.in_prefill else self._speculation.rows(job.request)
-        chunk = next_chunk(job.n_past, len(job.tokens), rows)
-        drafts: Sequence[int] = ()
-        if chunk.end == len(job.tokens):
-            drafts = self._drafts(job, rows)
-            with_drafts = next_chunk(job.n_past, chunk.end + len(drafts), rows)
-            if with_drafts.end == chunk.end + len(drafts):
-                chunk = PrefillChunk(with_drafts.start, chunk.end)
-            else:
-                drafts = ()
-        if chunk.start < job.n_past:
-            self._cut(job, chunk.start)
-            job.n_reused = min(job.n_reused, job.n_past)
-            if job.n_past != chunk.start:
-                # The backend could not; it begins anew.
-                return self._next_call(job)
-        return Call(chunk.start, chunk.end, drafts, rows)
-
-    def _drafts(self, job: Job, rows: RowPolicy) -> list[int]:
-        """Tokens to evaluate behind the newest."""
-        backend, n_new = self._backend, len(job.tokens) - job.n_past
-        drafts: list[int] = []
-        if job.speculator is not None:
-            n_max = min(
-                backend.max_logits - 1,
-                backend.n_rollback,
-                rows.maximum - n_new,
-                backend.n_ctx - len(job.tokens),
-                job.n_wanted - 1,
-            )
-            drafts += job.speculator.propose(job.context, n_new=n_new, n_max=n_max, rows=rows)
-        n_rows = n_new + len(drafts)
-        n_missing = rows.padded(n_rows) - n_rows
-        if not backend.can_truncate and n_missing <= backend.n_rollback:
-            # A call of too few rows goes back over earlier tokens. A sequence that cannot go back
-            # takes any tokens as well: they are checked like drafted ones, and dropped.
-            drafts += [job.tokens[-1]] * n_missing
-        return drafts
-
-    def _evaluate(self, job: Job, call: Call) -> Sequence[Logits] | None:
-        """Logits after the newest token and each drafted one; none before a prompt's end.
-
-        None if the call was interrupted.
-        """
-        assert job.sequence is not None
-        # Rows in the calls of a prompt agree; tokens decoded in such calls count like a prompt's.
-        is_exact = call.rows == self._backend.rows
-        tokens = job.tokens[call.start : call.end]
-        n_wanted = 1 + len(call.drafts) if call.end == len(job.tokens) else 0
-        span_tokens = [*tokens, *call.drafts]
-        # The last layer is computed for these rows alone, so they too must be of a number that
-        # agrees with others.
-        n_logits = self._speculation.rows(job.request).padded(n_wanted) if n_wanted else 0
-        span = Span(job.sequence, call.start, span_tokens, min(n_logits, len(span_tokens)))
-        started = time.perf_counter()
-        evaluation = self._backend.evaluate([span])
-        if not evaluation.completed:
-            job.n_interruptions += 1
-            return None
-        self._speculation.costs.record(len(span.tokens), 1e3 * (time.perf_counter() - started))
-        job.n_interruptions = 0
-        self._cache.record(job.sequence, call.start, tokens, exact=is_exact)
-        job.n_past = call.end
-        return evaluation.logits[len(evaluation.logits) - n_wanted :]
-
-    def _choose(
-        self, job: Job, logits: Sequence[Logits], drafts: Sequence[int]
-    ) -> FinishReason | None:
-        """Chooses tokens as long as the drafted ones are those chosen."""
-        assert job.sequence is not None
-        if not job.request.sampling.max_tokens:
-            return FinishReason.LENGTH
-        job.n_steps += 1
-        n_right = 0
-        reason: FinishReason | None = None
-        for row in logits:
-            reason = job.advance(row, room=self._backend.n_ctx - job.n_past)
-            is_right = n_right < len(drafts) and job.tokens[job.n_past :] == [drafts[n_right]]
-            if not is_right:
-                break
-            n_right += 1
-            job.n_past += 1
-            if reason is not None:
-                break
-        if drafts:
-            if job.speculator is not None:
-                job.speculator.settle(n_right)
-            self._cache.record(job.sequence, job.n_past - n_right, drafts[:n_right])
-        return reason
-
-    def _drop_rejected(self, job: Job) -> None:
-        assert job.sequence is not None
-        if not self._backend.truncate(job.sequence, job.n_past):
-            raise BackendError("The runtime cannot take back tokens that were drafted wrongly.")
 
     def _end(self, job: Job, reason: FinishReason) -> None:
         """Ends a job once; a cancel may come after the end."""

@@ -198,6 +198,7 @@ class EngineStatus(msgspec.Struct, frozen=True, kw_only=True):
     model: ModelInfo | None = None
     backend: str = ""
     n_threads: int = 0
+    """Used now to decode a token; fewer than usual while other programs need the cores."""
     load_progress: float | None = None
     """0 to 1 while loading."""
     notice: str | None = None

@@ -62,8 +62,8 @@ class ModelOptions(_Group):
             Meta(
                 ge=1,
                 le=1024,
-                description="Threads that compute; never more than the processors Sotto may run "
-                "on. Without it the machine's cores decide.",
+                description="Threads that compute at most; never more than the processors Sotto "
+                "may run on. Without it the machine's cores decide.",
             ),
         ]
         | None

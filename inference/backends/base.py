@@ -62,6 +62,10 @@ class RowPolicy:
         if self.minimum % self.multiple or self.maximum % self.multiple:
             raise ValueError(f"{self.minimum} … {self.maximum} are no multiples of {self.multiple}")
 
+    def agrees_with(self, other: RowPolicy) -> bool:
+        """Whether rows of calls under both have the same bits."""
+        return (self.minimum, self.multiple) == (other.minimum, other.multiple)
+
     def padded(self, n_rows: int) -> int:
         """The least number of rows that a call for `n_rows` tokens may have."""
         return -(-max(n_rows, self.minimum) // self.multiple) * self.multiple
@@ -105,7 +109,14 @@ class Backend(Protocol):
     def n_sequences(self) -> int: ...
 
     @property
-    def n_threads(self) -> int: ...
+    def n_threads(self) -> int:
+        """Threads that `evaluate` uses."""
+        ...
+
+    @property
+    def is_on_cpu(self) -> bool:
+        """Whether these threads do all of the work."""
+        ...
 
     @property
     def rows(self) -> RowPolicy: ...
@@ -127,6 +138,20 @@ class Backend(Protocol):
         of that call is kept. `n_ctx` where a sequence can be cut anywhere; 0 where none can.
 
         Once for each call, and only if the sequence was alone in it."""
+        ...
+
+    @property
+    def can_interrupt(self) -> bool:
+        """Whether `interrupt` does anything."""
+        ...
+
+    def set_threads(self, n_threads: int) -> None:
+        """From the next `evaluate` on; at most as many as it was loaded with. Changes no bit."""
+        ...
+
+    @property
+    def max_state_bytes(self) -> int:
+        """Memory that saved states may take together; 0 where none can be saved."""
         ...
 
     def evaluate(self, spans: Sequence[Span]) -> Evaluation:

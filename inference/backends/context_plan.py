@@ -19,6 +19,11 @@ CACHE_SHARE = 0.25
 MODERATE_CACHE_BYTES = 512 * 2**20
 MODERATE_MODEL_SHARE = 0.2
 """Where nobody asked for a length, the cache takes no more than the larger of these two."""
+MODERATE_STATE_BYTES = 256 * 2**20
+"""For saved states of recurrent layers; or a share of the model, if that is larger."""
+STATE_MODEL_SHARE = 0.1
+STATE_SHARE = 0.125
+"""Of the memory that is free once the context is made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,3 +91,9 @@ def plans(
     # Memory that the system counts as used may still be had; the runtime knows in the end.
     yield tried[-1]
     yield replace(tried[-1], n_rows=FEW_ROWS)
+
+
+def state_budget(model_bytes: int, available_bytes: int) -> int:
+    """Bytes that saved states may take together."""
+    moderate = max(MODERATE_STATE_BYTES, int(model_bytes * STATE_MODEL_SHARE))
+    return min(moderate, int(available_bytes * STATE_SHARE))

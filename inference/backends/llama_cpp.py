@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from inference.backends.base import Evaluation, Logits, RowPolicy, Span, State
-from inference.backends.context_plan import ContextPlan, plans
+from inference.backends.context_plan import ContextPlan, plans, state_budget
 from inference.backends.llama_bindings import (
     AbortFlag,
     Batch,
@@ -63,13 +63,13 @@ class LlamaCppBackend:
         Raises `InvalidModelError`, `ModelTooLargeError`, `LoadCancelledError`.
         """
         self._thread = threading.get_ident()
-        self.is_on_gpu = has_gpu() and config.n_gpu_layers != 0
+        self.is_on_cpu = not has_gpu() or config.n_gpu_layers == 0
         self.n_threads = n_threads
         self._abort = AbortFlag()
         self.notices: list[str] = []
         self._context: Any = None
         n_ctx = self._longest_context(summary, config)
-        self._model: Any = load_model(summary, config, on_gpu=self.is_on_gpu, report=report)
+        self._model: Any = load_model(summary, config, on_gpu=not self.is_on_cpu, report=report)
         try:
             self._vocab: Any = api.llama_model_get_vocab(self._model)
             self.vocabulary = read_vocabulary(self._vocab, summary)
@@ -82,15 +82,19 @@ class LlamaCppBackend:
         self.n_ctx = int(api.llama_n_ctx_seq(self._context))
         self._memory: Any = api.llama_get_memory(self._context)
         self._recurrent = RecurrentMemory.of(self._model, self._context, summary, self.n_sequences)
+        self.max_state_bytes = 0
+        if self._recurrent is not None and self._recurrent.can_save:
+            self.max_state_bytes = state_budget(summary.size_bytes, available_memory())
         self._batch = Batch(int(api.llama_n_batch(self._context)))
         self.rows = self._row_policy(exact=config.exact_reuse)
-        if self._abort.works and not self.is_on_gpu and self._recurrent is None:
-            # Interrupted recurrent layers leave a state that is neither old nor new.
+        # Interrupted recurrent layers leave a state that is neither old nor new.
+        self.can_interrupt = self._abort.works and self.is_on_cpu and self._recurrent is None
+        if self.can_interrupt:
             api.llama_set_abort_callback(self._context, self._abort.callback, self._abort.argument)
 
     @property
     def name(self) -> str:
-        return "llama.cpp on GPU" if self.is_on_gpu else "llama.cpp on CPU"
+        return "llama.cpp on CPU" if self.is_on_cpu else "llama.cpp on GPU"
 
     @property
     def max_logits(self) -> int:
@@ -103,6 +107,12 @@ class LlamaCppBackend:
     @property
     def n_rollback(self) -> int:
         return self.n_ctx if self._recurrent is None else self._recurrent.n_rollback
+
+    def set_threads(self, n_threads: int) -> None:
+        if n_threads != self.n_threads:
+            self._check_thread()
+            self.n_threads = n_threads
+            api.llama_set_n_threads(self._context, n_threads, n_threads)
 
     def evaluate(self, spans: Sequence[Span]) -> Evaluation:
         self._check_thread()
@@ -180,7 +190,7 @@ class LlamaCppBackend:
 
     def _longest_context(self, summary: ModelSummary, config: EngineConfig) -> int:
         """Raises `ModelTooLargeError` before anything is loaded."""
-        if self.is_on_gpu:
+        if not self.is_on_cpu:
             return min(config.n_ctx or DEFAULT_N_CTX, summary.n_ctx_train)
         choice = choose_n_ctx(summary, config.n_ctx, available_memory())
         if choice.reason:
@@ -227,14 +237,14 @@ class LlamaCppBackend:
         parameters.n_seq_max = plan.n_sequences
         parameters.kv_unified = False
         parameters.n_rs_seq = plan.n_rollback
-        n_rows = plan.n_rows or (_GPU_ROWS if self.is_on_gpu else _CPU_ROWS)
+        n_rows = plan.n_rows or (_CPU_ROWS if self.is_on_cpu else _GPU_ROWS)
         parameters.n_batch = parameters.n_ubatch = n_rows
         parameters.n_outputs_max = parameters.n_outputs_max_per_seq = _MAX_LOGITS
         parameters.n_threads = parameters.n_threads_batch = self.n_threads
         parameters.no_perf = True
         # A sliding-window cache of the window's size could not be truncated.
         parameters.swa_full = True
-        if not self.is_on_gpu:
+        if self.is_on_cpu:
             parameters.flash_attn_type = api.LLAMA_FLASH_ATTN_TYPE_DISABLED
         return parameters
 

@@ -23,8 +23,8 @@ from inference.models.summary import ModelSummary
 
 MAX_ROLLBACK = 7
 """States kept for going back, beside the newest: so many drafted tokens can be rejected. Each takes
-the memory of one, and all of them 7 % of a decode step (Qwen3.5-0.8B's shape, two threads of an
-AMD EPYC); fifteen would take 13 %."""
+the memory of one, and all of them 7 % of a decode step (Qwen3.5-0.8B's shape on an AMD EPYC);
+fifteen would take 13 %."""
 _ROLLBACK_ARCHITECTURES = {"qwen35", "qwen35moe"}
 """Of those for which llama.cpp keeps earlier states, the ones that were tested."""
 _OTHER_MEMORY = {"deepseek4"}
@@ -44,7 +44,7 @@ class RecurrentMemory:
     def __init__(self, context: Any, n_sequences: int, *, can_save: bool) -> None:
         self._context = context
         self._memory = api.llama_get_memory(context)
-        self._can_save = can_save
+        self.can_save = can_save
         self.n_rollback = int(api.llama_n_rs_seq(context))
         self._n_droppable = [0] * n_sequences
 
@@ -84,9 +84,12 @@ class RecurrentMemory:
             self._write(target, self._read(source))
 
     def save(self, sequence: int, n_tokens: int) -> State | None:
-        if not self._can_save or not n_tokens:
+        if not self.can_save or not n_tokens:
             return None
-        return State(n_tokens, self._read(sequence))
+        try:
+            return State(n_tokens, self._read(sequence))
+        except MemoryError:
+            return None  # More will be evaluated again.
 
     def restore(self, sequence: int, state: State) -> None:
         self._write(sequence, state.data)

@@ -6,6 +6,7 @@ import time
 from collections import deque
 
 from inference.backends.base import Backend, Span
+from inference.evaluator import Evaluator
 from inference.speculation.verify_cost import VerifyCost
 
 _ROW_COUNTS = (1, 2, 4, 8, 16, 3, 6, 12)
@@ -19,8 +20,9 @@ _BUDGET_S = 1.0
 class Calibration:
     """See the module."""
 
-    def __init__(self, backend: Backend, costs: VerifyCost) -> None:
+    def __init__(self, backend: Backend, evaluator: Evaluator, costs: VerifyCost) -> None:
         self._backend = backend
+        self._evaluator = evaluator
         self._costs = costs
         self._spent_s = 0.0
         self._best_ms: dict[int, float] = {}
@@ -38,7 +40,7 @@ class Calibration:
         # Different tokens, as models with experts would load the same few for one token.
         tokens = [(31 * i + n_rows) % len(self._backend.vocabulary) for i in range(n_rows)]
         started = time.perf_counter()
-        evaluation = self._backend.evaluate([Span(sequence, 0, tokens, n_rows)])
+        evaluation = self._evaluator.evaluate([Span(sequence, 0, tokens, n_rows)])
         elapsed_s = time.perf_counter() - started
         self._spent_s += elapsed_s
         self._backend.truncate(sequence, 0)

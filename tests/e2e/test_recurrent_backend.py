@@ -30,7 +30,7 @@ def load(folder: Path, arch: str) -> LlamaCppBackend:
     return LlamaCppBackend(inspect_model(path), EngineConfig(), n_threads=1)
 
 
-@pytest.fixture(scope="module", params=["qwen35", "qwen3next"])
+@pytest.fixture(scope="module", params=["qwen35", "qwen35moe", "qwen3next"])
 def any_backend(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LlamaCppBackend]:
@@ -68,7 +68,10 @@ def same(a: Logits, b: Logits) -> bool:
     return bool((a == b).all())
 
 
-@pytest.mark.parametrize(("arch", "n_rollback"), [("qwen35", MAX_ROLLBACK), ("qwen3next", 0)])
+@pytest.mark.parametrize(
+    ("arch", "n_rollback"),
+    [("qwen35", MAX_ROLLBACK), ("qwen35moe", MAX_ROLLBACK), ("qwen3next", 0)],
+)
 def test_what_is_said_of_a_backend(arch: str, n_rollback: int, tmp_path: Path) -> None:
     backend = load(tmp_path, arch)
     assert not backend.can_truncate

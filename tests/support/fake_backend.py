@@ -27,6 +27,7 @@ END, FIM_PREFIX, FIM_SUFFIX, FIM_MIDDLE, FILE_SEPARATOR = range(256, 261)
 WORDS = (b"return", b" return", b"    ", b"def ", b"self", b"()", b"ret", b" re", b"\n", b"turn")
 LETTERS = b"abcdefghijklmnopqrstuvwxyz \n"
 ROWS = RowPolicy(maximum=16, minimum=2)
+_STATE_BYTES = 4
 N_VOCAB = 261 + len(WORDS)
 Predict = Callable[[list[int]], int]
 
@@ -99,6 +100,8 @@ class FakeBackend:
     name = "toy"
     n_threads = 1
     max_logits = 16
+    is_on_cpu = True
+    can_interrupt = True
 
     def __init__(
         self,
@@ -108,6 +111,7 @@ class FakeBackend:
         rows: RowPolicy = ROWS,
         can_truncate: bool = True,
         n_rollback: int | None = None,
+        n_states: int = 1000,
         predict: Predict = hashed,
     ) -> None:
         self.vocabulary = make_vocabulary()
@@ -116,6 +120,7 @@ class FakeBackend:
         self.rows = rows
         self.can_truncate = can_truncate
         self.n_rollback = n_rollback if n_rollback is not None else n_ctx if can_truncate else 0
+        self.max_state_bytes = 0 if can_truncate else n_states * _STATE_BYTES
         self._n_droppable = [0] * n_sequences
         self.predict = predict
         self.sequences: list[list[int]] = [[] for _ in range(n_sequences)]
@@ -129,6 +134,10 @@ class FakeBackend:
     @property
     def n_evaluated(self) -> int:
         return sum(len(span.tokens) for span in self.calls)
+
+    def set_threads(self, n_threads: int) -> None:
+        self._check_thread()
+        self.n_threads = n_threads
 
     def evaluate(self, spans: Sequence[Span]) -> Evaluation:
         self._check_thread()
@@ -207,7 +216,8 @@ class FakeBackend:
 
 def _state_of(tokens: list[int]) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
     """Some bytes that depend on every token."""
-    return np.frombuffer(zlib.crc32(np.array(tokens, np.int32).tobytes()).to_bytes(4), np.uint8)
+    digest = zlib.crc32(np.array(tokens, np.int32).tobytes())
+    return np.frombuffer(digest.to_bytes(_STATE_BYTES), np.uint8)
 
 
 def make_prompts(

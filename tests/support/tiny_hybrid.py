@@ -15,9 +15,9 @@ from tests.support.gguf_files import (
 )
 
 
-def tiny_hybrid(seed: int = 1, arch: str = "qwen35", n_ctx: int = 1024) -> Gguf:
-    """Gated delta net and attention, as in Qwen3.5; or in Qwen3-Next (`qwen3next`), with two
-    experts and one they share. Says nothing sensible, always the same."""
+def tiny_hybrid(seed: int = 1, arch: str = "qwen35") -> Gguf:
+    """Gated delta net and attention, as in Qwen3.5. For `qwen35moe` and `qwen3next` (Qwen3-Next)
+    with two experts and one they share. Says nothing sensible, always the same."""
     plain = tiny_model("qwen3", seed=seed)
     width, n_heads, n_kv_heads, head, inner = 64, 2, 1, 32, 64
     n_groups, n_state_heads, state, kernel = 1, 2, 32, 4
@@ -31,7 +31,7 @@ def tiny_hybrid(seed: int = 1, arch: str = "qwen35", n_ctx: int = 1024) -> Gguf:
         ("general.name", text("crafted hybrid")),
         ("general.file_type", u32(0)),
         (f"{arch}.block_count", u32(2)),
-        (f"{arch}.context_length", u32(n_ctx)),
+        (f"{arch}.context_length", u32(1024)),
         (f"{arch}.embedding_length", u32(width)),
         (f"{arch}.feed_forward_length", u32(inner)),
         (f"{arch}.attention.head_count", u32(n_heads)),
@@ -50,7 +50,7 @@ def tiny_hybrid(seed: int = 1, arch: str = "qwen35", n_ctx: int = 1024) -> Gguf:
         (f"{arch}.full_attention_interval", u32(2)),
         *tokenizer,
     ]
-    has_experts = arch == "qwen3next"
+    has_experts = arch != "qwen35"
     if has_experts:
         metadata += [
             (f"{arch}.expert_count", u32(2)),
@@ -77,7 +77,7 @@ def tiny_hybrid(seed: int = 1, arch: str = "qwen35", n_ctx: int = 1024) -> Gguf:
         Tensor("blk.1.attn_q_norm.weight", (head,)),
         Tensor("blk.1.attn_k_norm.weight", (head,)),
     ]
-    if has_experts:
+    if arch == "qwen3next":
         tensors.append(Tensor("blk.0.ssm_ba.weight", (width, 2 * n_state_heads)))
     else:
         tensors.append(Tensor("blk.0.ssm_beta.weight", (width, n_state_heads)))

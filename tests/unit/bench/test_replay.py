@@ -1,10 +1,7 @@
-"""Which keys begin a line, and processes that keep a machine busy."""
+"""Which keys begin a line."""
 
 from __future__ import annotations
 
-import psutil
-
-from bench.busy import BusyProcesses
 from bench.replay import LineChanges
 from bench.trace import Delete, Insert, Move
 
@@ -25,12 +22,3 @@ def test_the_first_key_on_a_line_is_told_from_those_after_it() -> None:
     }
     told = {name: lines.follow(event) for name, (event, _) in events.items()}
     assert told == {name: expected for name, (_, expected) in events.items()}
-
-
-def test_busy_processes_end_with_their_block() -> None:
-    before = {child.pid for child in psutil.Process().children()}
-    with BusyProcesses(2):
-        running = [c for c in psutil.Process().children() if c.pid not in before]
-        assert len(running) == 2
-        assert all(child.is_running() for child in running)
-    assert not any(child.is_running() for child in running)

@@ -9,6 +9,7 @@ from inference.backends.context_plan import (
     MIN_SEQUENCES,
     ContextPlan,
     plans,
+    state_budget,
 )
 
 MIB = 2**20
@@ -119,3 +120,9 @@ def test_earlier_states_never_cost_a_sequence_or_length() -> None:
         assert [plan.n_rollback for plan in found[-2:]] == [0, 0]
         states = [plan.n_sequences * plan.n_rollback * 19 for plan in found]
         assert max(states) <= min(available_mib * 0.25, 512)
+
+
+def test_saved_states_take_a_share_of_the_model_or_of_what_is_free() -> None:
+    assert state_budget(500 * MIB, 20_000 * MIB) == 256 * MIB
+    assert state_budget(5000 * MIB, 20_000 * MIB) == 500 * MIB
+    assert state_budget(5000 * MIB, 800 * MIB) == 100 * MIB

@@ -8,9 +8,9 @@ from typing import Literal
 
 import msgspec
 
-from bench.direct import Job, Timing
+from bench.direct_job import Job, Timing
 from bench.editor import EditorError
-from bench.machine import PROJECT
+from bench.machine import PROJECT, clean_environment
 
 
 class DirectProcess:
@@ -29,6 +29,7 @@ class DirectProcess:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             cwd=PROJECT,
+            env=clean_environment(),
             limit=1 << 24,
         )
         await self._line()

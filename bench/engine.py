@@ -31,7 +31,7 @@ import msgspec
 from bench import llama_bench, verify_cost
 from bench.bandwidth import read_bytes_per_s
 from bench.build_peer import find_peer
-from bench.direct import Job
+from bench.direct_job import Job
 from bench.direct_process import DirectProcess
 from bench.editor import EditorError
 from bench.llama_server import PeerError
@@ -45,6 +45,7 @@ from inference import (
     GenerationRequest,
     InferenceError,
     SamplingParams,
+    SpeculationMode,
     TokenPrompt,
     inspect_model,
 )
@@ -108,12 +109,12 @@ class EngineTurns:
         self._oracle = oracle
 
     async def run(self, job: Job) -> Timing:
-        self._oracle.expect(job.tokens[: job.n_decode])
-        cpu = time.process_time()
         request = GenerationRequest(
             prompt=TokenPrompt(tokens=tuple(job.tokens)),
             sampling=SamplingParams(max_tokens=job.n_decode),
         )
+        self._oracle.expect(request, job.tokens[: job.n_decode])
+        cpu = time.process_time()
         result = await self._engine.submit(request).result()
         cpu = time.process_time() - cpu
         usage = result.usage
@@ -125,7 +126,9 @@ class EngineTurns:
         )
 
 
-def _loop(process: DirectProcess) -> Turn:
+def loop_turn(process: DirectProcess) -> Turn:
+    """Cold completions through llama.cpp's own functions."""
+
     async def run(job: Job) -> Timing:
         timing = await process.run(job)
         decode_ms = timing.token_ms[-1] - timing.prefill_ms
@@ -171,8 +174,8 @@ async def ways(options: argparse.Namespace, config: EngineConfig) -> tuple[list[
         ):
             turns: dict[str, Turn] = {
                 ENGINE: EngineTurns(engine, oracle).run,
-                LOOP: _loop(loop),
-                LOOP_DEFAULTS: _loop(loop_defaults),
+                LOOP: loop_turn(loop),
+                LOOP_DEFAULTS: loop_turn(loop_defaults),
             }
             peer = find_peer()
             if peer is not None:
@@ -194,8 +197,12 @@ async def ways(options: argparse.Namespace, config: EngineConfig) -> tuple[list[
 async def measure(options: argparse.Namespace) -> EngineResult:
     """Everything. Raises InferenceError, EditorError or PeerError."""
     described = provenance()
+    # Without drafts: the tokens of the prompt are the answer too, and would be found in it.
     config = EngineConfig(
-        model_path=options.model, n_threads=options.threads, use_prefix_cache=False
+        model_path=options.model,
+        n_threads=options.threads,
+        use_prefix_cache=False,
+        speculate=SpeculationMode.NEVER,
     )
     model = inspect_model(options.model)
     measured, n_threads = await ways(options, config)

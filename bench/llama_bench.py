@@ -8,8 +8,9 @@ from typing import Literal
 
 import msgspec
 
-from bench.direct import ENGINE_ROWS
+from bench.direct_job import ENGINE_ROWS
 from bench.llama_server import PeerError
+from bench.machine import clean_environment
 
 Settings = Literal["defaults", "engine"]
 ARGUMENTS: dict[Settings, tuple[str, ...]] = {
@@ -40,7 +41,7 @@ def measure(
 
 def _run(command: list[str]) -> _Test:
     try:
-        done = subprocess.run(command, capture_output=True, check=False)
+        done = subprocess.run(command, capture_output=True, check=False, env=clean_environment())
     except OSError as error:
         raise PeerError(f"{command[0]} could not be run: {error}") from error
     if done.returncode:

@@ -14,7 +14,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from inference import EngineConfig
+from inference import EngineConfig, GenerationRequest
 from inference.backends.base import Backend, Evaluation, Logits, Span
 from inference.loading import LoadedModel, load_model
 
@@ -29,46 +29,52 @@ class Oracle:
     """
 
     def __init__(self) -> None:
-        self._backend: Backend
-        self._answer: Sequence[int] | None = None
+        self._loaded: LoadedModel
+        self._answer: Sequence[int] = ()
         self._n_prompt: int | None = None
-        self._end_id = 0
 
     def load(self, config: EngineConfig, report: Callable[[float], bool]) -> LoadedModel:
         """Loads the model with this oracle in its backend's place."""
-        loaded = load_model(config, report)
-        self._backend = loaded.backend
-        self._end_id = min(loaded.backend.vocabulary.end_ids)
+        self._loaded = load_model(config, report)
         # What is not defined here is the backend's, whatever backends learn to do.
-        return dataclasses.replace(loaded, backend=cast(Backend, self))
+        return dataclasses.replace(self._loaded, backend=cast(Backend, self))
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._backend, name)
+        return getattr(self._loaded.backend, name)
+
+    def expect(self, request: GenerationRequest, answer: Sequence[int]) -> None:
+        """Says what the next request is to answer; after it comes an end token.
+
+        Called before the request is submitted, while the engine is idle: the engine thread's
+        prompt builder is used.
+        """
+        self._n_prompt = len(self._loaded.prompts.build(request).tokens)
+        self._answer = answer
+
+    def rest(self) -> None:
+        """Lets the model say what it will."""
+        self._n_prompt = None
 
     def tokenize(self, text: str) -> list[int]:
-        """Plain text as the model's tokens. Only while the engine is idle."""
-        return self._backend.vocabulary.tokenize(text)
-
-    def expect(self, answer: Sequence[int]) -> None:
-        """Says what the next request is to answer; after it comes an end token. Before the request
-        is submitted."""
-        self._n_prompt, self._answer = None, answer
+        """Plain text as the model's tokens; while the engine is idle."""
+        return self._loaded.backend.vocabulary.tokenize(text)
 
     def evaluate(self, spans: Sequence[Span]) -> Evaluation:
         """As the backend's, with the answer on top."""
-        evaluation = self._backend.evaluate(spans)
-        rows = iter(evaluation.logits)
-        if evaluation.completed and self._answer is not None:
+        evaluation = self._loaded.backend.evaluate(spans)
+        n_prompt = self._n_prompt
+        if evaluation.completed and n_prompt is not None:
+            rows = iter(evaluation.logits)
             for span in spans:
                 first = span.position + len(span.tokens) - span.n_logits
                 for position in range(first, first + span.n_logits):
-                    self._put_on_top(position, next(rows), self._answer)
+                    self._put_on_top(position + 1 - n_prompt, next(rows))
         return evaluation
 
-    def _put_on_top(self, position: int, row: Logits, answer: Sequence[int]) -> None:
-        if self._n_prompt is None:
-            # The first row with logits is that of the prompt's last token.
-            self._n_prompt = position + 1
-        at = position + 1 - self._n_prompt
-        # Behind a wrong draft the tokens are not the answer's; nobody reads those rows.
-        row[answer[at] if at < len(answer) else self._end_id] = _CERTAIN
+    def _put_on_top(self, at: int, row: Logits) -> None:
+        """The answer's token `at`. Behind a wrong draft the tokens are not the answer's; nobody
+        reads those rows."""
+        if at >= len(self._answer):
+            row[min(self._loaded.backend.vocabulary.end_ids)] = _CERTAIN
+        elif at >= 0:
+            row[self._answer[at]] = _CERTAIN

@@ -29,7 +29,7 @@ from typing import Any
 import msgspec
 
 from bench.cold import Answered, cold_completion, documents
-from bench.direct import Job, Timing
+from bench.direct_job import Job, Timing
 from bench.direct_process import DirectProcess
 from bench.editor import Editor, EditorError, require_sotto, sotto_command
 from bench.machine import Provenance, provenance

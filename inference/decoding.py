@@ -86,7 +86,9 @@ class Decoder:
         """Tokens to evaluate behind the newest."""
         backend, n_new = self._backend, len(job.tokens) - job.n_past
         drafts: list[int] = []
-        if job.speculator is not None:
+        # A draft must not move a prompt's last call into another class of rows.
+        may_draft = rows.agrees_with(self._speculation.rows(job.request))
+        if job.speculator is not None and may_draft:
             n_max = min(
                 backend.max_logits - 1,
                 backend.n_rollback,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from inference.backends.base import Backend
+from inference.backends.base import EVEN_ROWS, Backend
 from inference.config import EngineConfig
 from inference.errors import ModelError, ModelTooLargeError
 from inference.hardware import choose_threads
@@ -130,7 +130,12 @@ def load_checked(
             or summary.size_bytes <= SMALL_MODEL_BYTES
             or backend.draft_model is not None
         )
-        speculation = Speculation(config.speculate, backend.rows, is_second_row_free=is_free)
+        edit_rows = backend.rows
+        if summary.has_uneven_rows and backend.is_on_cpu:
+            edit_rows = replace(edit_rows, minimum=EVEN_ROWS[0], multiple=EVEN_ROWS[1])
+        speculation = Speculation(
+            config.speculate, backend.rows, is_second_row_free=is_free, edit_rows=edit_rows
+        )
     return LoadedModel(backend, prompts, info, speculation, " ".join(notices) or None)
 
 

@@ -45,6 +45,11 @@ class Evaluation:
     """In the order of the spans. Views of the runtime's memory: valid until the next call."""
 
 
+EVEN_ROWS = (8, 4)
+"""Least number of rows, and what it is a multiple of, in calls that agree for any matrices:
+K-quants go through other kernels below eight rows, and in blocks of four."""
+
+
 @dataclass(frozen=True, slots=True)
 class RowPolicy:
     """Which numbers of tokens per `evaluate` give the same bits for the same tokens.

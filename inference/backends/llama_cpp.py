@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from inference.backends.base import Evaluation, Logits, RowPolicy, Span, State
+from inference.backends.base import EVEN_ROWS, Evaluation, Logits, RowPolicy, Span, State
 from inference.backends.context_plan import ContextPlan, plans, state_budget
 from inference.backends.draft_model import DraftModel
 from inference.backends.llama_bindings import (
@@ -43,8 +43,6 @@ _CPU_ROWS = 64
 _GPU_ROWS = 512
 _MAX_LOGITS = 16
 """Rows with logits per call; 16 drafted tokens can be verified at once."""
-_EXACT_K_QUANT_ROWS = (8, 4)
-"""K-quantised matrices go through other kernels below eight rows, and in blocks of four."""
 _ABORTED = 2
 _NO_ROOM = 1
 _NO_MEMORY = -2
@@ -318,7 +316,7 @@ class LlamaCppBackend:
             row += len(span.tokens)
 
     def _row_policy(self, *, exact: bool) -> RowPolicy:
-        minimum, multiple = _EXACT_K_QUANT_ROWS if exact else (2, 1)
+        minimum, multiple = EVEN_ROWS if exact else (2, 1)
         return RowPolicy(maximum=self._batch.capacity, minimum=minimum, multiple=multiple)
 
     def _interrupted(self, spans: Sequence[Span]) -> Evaluation:

@@ -20,6 +20,8 @@ _SPLIT_NAME = re.compile(r"^(?P<stem>.*)-(?P<number>\d{5})-of-(?P<count>\d{5})\.
 _MAX_PARTS = 256
 _FILE_TYPE_MASK = 1023
 """Without LLAMA_FTYPE_GUESSED."""
+_EVEN_TYPES = {"F32", "F16", "BF16", "Q8_0", "Q4_0"}
+"""Their kernels round alike for any number of rows but one (docs/engine.md)."""
 
 
 class FimTokens(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +60,9 @@ class ModelSummary(msgspec.Struct, frozen=True, kw_only=True):
     quantization: str
     size_bytes: int
     """Of all files, for a model in several parts."""
+    has_uneven_rows: bool = False
+    """Whether it has matrices, K-quants above all, whose kernels round differently for two and for
+    eight rows; their share may be small, as with the output of most `Q4_0` files."""
     n_parts: int
     files: tuple[ModelFile, ...] = ()
     n_ctx_train: int
@@ -116,6 +121,7 @@ def inspect_model(path: Path | None = None, *, may_be_head: bool = False) -> Mod
         n_params=sum(tensor.n_elements for tensor in tensors),
         quantization=_quantization(header, tensors),
         size_bytes=sum(part.file_bytes for part in headers),
+        has_uneven_rows=any(tensor.type.name not in _EVEN_TYPES for tensor in tensors),
         n_parts=len(headers),
         files=tuple(ModelFile(part.path, part.data_offset) for part in headers),
         n_ctx_train=facts.n_ctx_train,

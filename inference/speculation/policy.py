@@ -27,14 +27,23 @@ SMALL_MODEL_BYTES = 64 * 2**20
 class Speculation:
     """One loaded model's. Used on the engine thread, but for `totals`, which is replaced whole."""
 
-    def __init__(self, mode: SpeculationMode, rows: RowPolicy, *, is_second_row_free: bool) -> None:
+    def __init__(
+        self,
+        mode: SpeculationMode,
+        rows: RowPolicy,
+        *,
+        is_second_row_free: bool,
+        edit_rows: RowPolicy | None = None,
+    ) -> None:
         """
         Args:
             rows: the calls whose rows agree.
             is_second_row_free: whether any request may as well evaluate two rows as one.
+            edit_rows: for requests whose answer is mostly known, where `rows` agree only nearly.
         """
         self._mode = mode
         self._rows = rows
+        self._edit_rows = edit_rows or rows
         self._is_for_all = is_second_row_free or mode is SpeculationMode.ALWAYS
         self._acceptance = Acceptance()
         self.costs = VerifyCost()
@@ -48,7 +57,9 @@ class Speculation:
 
     def rows(self, request: GenerationRequest) -> RowPolicy:
         """What the calls of this request must have."""
-        if self._is_for_all or request.old_text:
+        if request.old_text:
+            return self._edit_rows
+        if self._is_for_all:
             return self._rows
         return RowPolicy(maximum=self._rows.maximum)
 

@@ -25,8 +25,8 @@ from inference import (
 )
 from inference.backends.base import Logits, Span
 from inference.backends.llama_cpp import LlamaCppBackend
-from tests.e2e.test_shapes import tiny, tiny_vocabulary
 from tests.support.editing import Editing
+from tests.support.tiny_shapes import tiny, tiny_vocabulary
 
 pytestmark = pytest.mark.e2e
 

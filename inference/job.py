@@ -54,6 +54,7 @@ class Job:
         self._begun: float | None = None
         self._first_text: float | None = None
         self._constraint = b""
+        self._n_dropped_messages = 0
         self._n_decoded = 0
         self._token_ids: list[int] = []
         self._logprobs: list[float] = []
@@ -92,6 +93,7 @@ class Job:
         self._begun = time.perf_counter()
         self.tokens = list(prompt.tokens)
         self.n_prompt = len(prompt.tokens)
+        self._n_dropped_messages = prompt.n_dropped_messages
         self._constraint = prompt.constraint
         self._vocabulary = vocabulary
         self._cache_model = cache_model
@@ -173,6 +175,7 @@ class Job:
             n_reused_tokens=self.n_reused,
             n_evaluated_tokens=max(min(self.n_past, self.n_prompt) - self.n_reused, 0),
             n_decoded_tokens=self._n_decoded,
+            n_dropped_messages=self._n_dropped_messages,
             queue_ms=1e3 * ((self._begun or now) - self._submitted),
             prefill_ms=self.prefill_ms,
             first_text_ms=None if first_text is None else 1e3 * (first_text - self._submitted),

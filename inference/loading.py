@@ -89,11 +89,11 @@ def load_checked(
     except BaseException:
         backend.close()
         raise
-    info = _info(summary, backend.n_ctx)
+    info = _info(summary, backend.n_ctx, supports_chat=prompts.supports_chat)
     return LoadedModel(backend, prompts, info, " ".join(notices) or None)
 
 
-def _info(summary: ModelSummary, n_ctx: int) -> ModelInfo:
+def _info(summary: ModelSummary, n_ctx: int, *, supports_chat: bool) -> ModelInfo:
     return ModelInfo(
         name=summary.name,
         path=str(summary.path),
@@ -105,4 +105,5 @@ def _info(summary: ModelSummary, n_ctx: int) -> ModelInfo:
         is_builtin=summary.is_builtin,
         supports_fim=summary.fim is not None,
         min_line_logprob=family_named(summary.family).min_line_logprob,
+        supports_chat=supports_chat,
     )

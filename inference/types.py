@@ -6,6 +6,8 @@ from enum import IntEnum, StrEnum
 
 import msgspec
 
+from inference.chat_types import ChatPrompt
+
 
 class Priority(IntEnum):
     """Who goes first. A lower number preempts a higher one at a token or chunk boundary."""
@@ -75,7 +77,7 @@ class TokenPrompt(msgspec.Struct, frozen=True, kw_only=True):
     tokens: tuple[int, ...]
 
 
-Prompt = FimPrompt | TextPrompt | TokenPrompt
+Prompt = FimPrompt | TextPrompt | TokenPrompt | ChatPrompt
 
 
 class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,6 +112,8 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     n_accepted_tokens: int = 0
     n_decoded_tokens: int = 0
     """Tokens generated, the end-of-generation token included."""
+    n_dropped_messages: int = 0
+    """Of a conversation that was too long: its oldest ones, which the model did not see."""
     queue_ms: float = 0.0
     """From submit to the first work done."""
     prefill_ms: float = 0.0
@@ -146,6 +150,8 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     supports_fim: bool
     min_line_logprob: float
     """Default of the confidence gate for this model's family."""
+    supports_chat: bool = False
+    """Whether it takes a `ChatPrompt`."""
 
 
 class EngineStatus(msgspec.Struct, frozen=True, kw_only=True):

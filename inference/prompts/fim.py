@@ -31,6 +31,8 @@ class BuiltPrompt:
     """Of fill-in-the-middle: tokens of the text that the answer continues."""
     below: Sequence[int] = ()
     """Tokens of the text after the cursor."""
+    n_dropped_messages: int = 0
+    """Of a conversation: the oldest messages, for which there was no room."""
 
 
 class FimPromptBuilder:

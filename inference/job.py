@@ -100,6 +100,8 @@ class Job:
         self._continued = list(prompt.above)
         self._detokenizer = Detokenizer(skip=prompt.constraint)
         self._stops = StopMatcher((*self.request.sampling.stop, *stops))
+        if prompt.opening:
+            self._say(Chunk(prompt.opening, (), ()))
 
     def advance(self, logits: Logits, room: int) -> FinishReason | None:
         """Chooses the next token and tells its text.

@@ -36,6 +36,7 @@ _CHATML = (
 )
 _CHATML_TOKENS = frozenset({"<|im_start|>", "<|im_end|>"})
 _MIN_STRUCTURAL_CHARS = 3
+_OPENING = re.compile(r"(<think>|\[THINK\])\s*\Z")
 
 Messages = Sequence[ChatMessage]
 
@@ -103,27 +104,31 @@ class ChatPromptBuilder:
             raise ChatTemplateError("A conversation needs a message of the user.")
 
         def n_tokens(messages: Messages) -> int:
-            return len(self._render(messages, prompt))
+            return len(self._render(messages, prompt)[0])
 
         kept = list(prompt.messages)
-        tokens = self._render(kept, prompt)
+        tokens, opening = self._render(kept, prompt)
         if len(tokens) > budget:
             kept = turns.without(n_to_drop(turns, budget, n_tokens))
-            tokens = self._render(kept, prompt)
+            tokens, opening = self._render(kept, prompt)
         if len(tokens) > budget:
             raise PromptTooLongError(
                 f"The last message and what belongs to it have {len(tokens)} tokens, and there is "
                 f"room for {max(budget, 0)}. Attach less, or give the model a larger n_ctx."
             )
-        return BuiltPrompt(tokens, n_dropped_messages=len(prompt.messages) - len(kept))
+        n_dropped = len(prompt.messages) - len(kept)
+        return BuiltPrompt(tokens, opening=opening, n_dropped_messages=n_dropped)
 
-    def _render(self, messages: Messages, prompt: ChatPrompt) -> list[int]:
+    def _render(self, messages: Messages, prompt: ChatPrompt) -> tuple[list[int], str]:
+        """Tokens, and what of the answer the template itself began."""
         texts = HiddenTexts()
         try:
             rendered = self._written(messages, prompt, texts, self._habits)
         except TemplateRefusedError as error:
             raise self._broken(error) from error
-        return self._tokenized(texts.split(rendered), prompt.prefill)
+        segments = list(texts.split(rendered))
+        opening = _OPENING.search(segments[-1][0])
+        return self._tokenized(segments, prompt.prefill), opening[1] if opening else ""
 
     def _written(
         self, messages: Messages, prompt: ChatPrompt, texts: HiddenTexts, habits: _Habits

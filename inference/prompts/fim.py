@@ -31,6 +31,9 @@ class BuiltPrompt:
     """Of fill-in-the-middle: tokens of the text that the answer continues."""
     below: Sequence[int] = ()
     """Tokens of the text after the cursor."""
+    opening: str = ""
+    """Of a conversation: what the template itself began of the answer (`<think>`). It is told as
+    the answer's first text."""
     n_dropped_messages: int = 0
     """Of a conversation: the oldest messages, for which there was no room."""
 

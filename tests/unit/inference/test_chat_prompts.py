@@ -256,6 +256,13 @@ def test_thinking_is_kept_in_this_turn_and_left_out_of_earlier_ones() -> None:
     assert rendered(chat_templates.QWEN_3, asked).endswith("‹<think>›‹\n\n›‹</think>›‹\n\n›")
 
 
+def test_what_the_template_begins_of_the_answer_is_told() -> None:
+    opened = builder(chat_templates.CHATML + "{{ '<think>\n' }}")
+    prompt = ChatPrompt(messages=(user("1 <think>"),))
+    assert opened.build(prompt, 100).opening == "<think>"
+    assert builder(chat_templates.CHATML).build(prompt, 100).opening == ""
+
+
 def test_the_answer_can_be_begun() -> None:
     prompt = ChatPrompt(messages=(user("1"),), prefill="```python\n<|im_end|>")
     assert rendered(chat_templates.CHATML, prompt).endswith(

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import wraps
 from itertools import islice
+from string import Formatter
 from typing import Any, cast
 
 import jinja2
@@ -85,7 +86,7 @@ class _GenerationTags(jinja2.ext.Extension):
         return parser.parse_statements(("name:endgeneration",), drop_needle=True)
 
 
-_EXTENSIONS = (_GenerationTags, jinja2.ext.loopcontrols)
+EXTENSIONS = (_GenerationTags, jinja2.ext.loopcontrols)
 
 
 class _Namespace(jinja2.utils.Namespace):
@@ -102,7 +103,7 @@ class _Environment(sandbox.ImmutableSandboxedEnvironment):
         # The same options as everyone's, as templates are written for them. Without the optimiser,
         # which would compute constants while compiling.
         super().__init__(
-            trim_blocks=True, lstrip_blocks=True, extensions=_EXTENSIONS, optimized=False
+            trim_blocks=True, lstrip_blocks=True, extensions=EXTENSIONS, optimized=False
         )
         self.filters = {name: self._bounded(self.filters[name]) for name in _FILTERS}
         self.filters |= {
@@ -158,8 +159,20 @@ class _Environment(sandbox.ImmutableSandboxedEnvironment):
             return False
         return super().is_safe_attribute(obj, attr, value)
 
-    def wrap_str_format(self, value: Any) -> None:
-        """No `str.format`, which could be asked for any width."""
+    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
+        """`str.format` without widths, which could be any."""
+        wrapped = super().wrap_str_format(value)
+        if wrapped is None:
+            return None
+
+        def bounded(*args: object, **kwargs: object) -> str:
+            fields = list(Formatter().parse(value.__self__))
+            longest = max((len(str(item)) for item in (*args, *kwargs.values())), default=0)
+            if any(form for _, _, form, _ in fields) or len(fields) * longest > MAX_CHARS:
+                raise TemplateLimitError("it formats with widths")
+            return wrapped(*args, **kwargs)
+
+        return bounded
 
     def _step(self) -> None:
         self._n_steps += 1

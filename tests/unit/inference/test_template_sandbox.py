@@ -42,6 +42,11 @@ HOSTILE = {
     "padding": "{{ 'x'.ljust(10 ** 9) }}",
     "formatting": "{{ '%1000000000d' % 1 }}",
     "formatting more": "{{ '{:>1000000000}'.format(1) }}",
+    "formatting in numbers": (
+        "{% set n = namespace(s='{0}{0}') %}{% for _ in range(60) %}{% set n.s = n.s + n.s %}"
+        "{% set t = n.s.format(n.s) %}{% endfor %}"
+    ),
+    "formatting an attribute": "{{ '{0.__class__.__mro__}'.format(1).x }}",
     "indenting": "{{ ('x\n' * 9) | indent(10 ** 9) }}",
     "a large number": "{{ 9 ** 9 ** 9 }}",
     "a number squared": (
@@ -105,6 +110,10 @@ def test_comparing_what_is_nested_takes_no_time() -> None:
     )
     with pytest.raises(TemplateLimitError):
         ChatTemplate(nested).render({})
+
+
+def test_formatting_without_widths_is_honest() -> None:
+    assert ChatTemplate("{{ '<{}{x}>'.format('a', x=1) }}").render({}) == "<a1>"
 
 
 def test_each_rendering_has_its_own_budget() -> None:

@@ -26,7 +26,7 @@ from inference.prompts import generic_tools
 from inference.prompts.fim import BuiltPrompt
 from inference.prompts.hidden_texts import HiddenTexts
 from inference.prompts.template_sandbox import ChatTemplate, TemplateRefusedError
-from inference.prompts.turns import n_to_drop, split_turns
+from inference.prompts.turns import joined, n_to_drop, split_turns
 
 _CHATML = (
     "{%- for message in messages -%}"
@@ -36,6 +36,9 @@ _CHATML = (
 )
 _CHATML_TOKENS = frozenset({"<|im_start|>", "<|im_end|>"})
 _MIN_STRUCTURAL_CHARS = 3
+_TOKENS_AROUND = 8
+"""What a template adds to a message, about."""
+_MAX_CUTS = 2_000
 _OPENING = re.compile(r"(<think>|\[THINK\])\s*\Z")
 
 Messages = Sequence[ChatMessage]
@@ -109,7 +112,7 @@ class ChatPromptBuilder:
         kept = list(prompt.messages)
         tokens, opening = self._render(kept, prompt)
         if len(tokens) > budget:
-            kept = turns.without(n_to_drop(turns, budget, n_tokens))
+            kept = turns.without(n_to_drop(turns, budget, size=self._size, n_tokens=n_tokens))
             tokens, opening = self._render(kept, prompt)
         if len(tokens) > budget:
             raise PromptTooLongError(
@@ -124,11 +127,19 @@ class ChatPromptBuilder:
         texts = HiddenTexts()
         try:
             rendered = self._written(messages, prompt, texts, self._habits)
-        except TemplateRefusedError as error:
-            raise self._broken(error) from error
+        except TemplateRefusedError:
+            texts = HiddenTexts()
+            try:
+                rendered = self._written(joined(messages), prompt, texts, self._habits)
+            except TemplateRefusedError as error:
+                raise self._broken(error) from error
         segments = list(texts.split(rendered))
         opening = _OPENING.search(segments[-1][0])
         return self._tokenized(segments, prompt.prefill), opening[1] if opening else ""
+
+    def _size(self, message: ChatMessage) -> int:
+        calls = "".join(f"{call.name}{call.arguments}" for call in message.tool_calls)
+        return _TOKENS_AROUND + len(self._tokens(message.content)) + len(self._tokens(calls))
 
     def _written(
         self, messages: Messages, prompt: ChatPrompt, texts: HiddenTexts, habits: _Habits
@@ -240,6 +251,8 @@ class ChatPromptBuilder:
             pattern = _any_of(names)
             parts = pattern.split(text) if pattern else [text]
             cut = [special[p].id if p in names else p for p in parts if p]
+            if len(self._cuts) >= _MAX_CUTS:
+                self._cuts.clear()
             self._cuts[text] = cut
         return cut
 

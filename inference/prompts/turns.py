@@ -66,19 +66,43 @@ def _cut(messages: Sequence[ChatMessage], role: ChatRole) -> tuple[tuple[ChatMes
     return tuple(map(tuple, parts))
 
 
-def n_to_drop(turns: Turns, budget: int, n_tokens: Callable[[list[ChatMessage]], int]) -> int:
+def n_to_drop(
+    turns: Turns,
+    budget: int,
+    *,
+    size: Callable[[ChatMessage], int],
+    n_tokens: Callable[[list[ChatMessage]], int],
+) -> int:
     """How many parts to leave out so that a prompt that is too long has at most `budget` tokens.
     If even the most that can be left out is not enough, that many.
 
     Args:
-        n_tokens: of the prompt for messages.
+        size: about how many tokens a message has, whatever stands around it.
+        n_tokens: of the prompt for messages, exactly.
     """
-    sizes = [n_tokens([*turns.head, *part]) for part in turns.parts]
     stride = max(budget // STRIDES_PER_BUDGET, 1)
-    ends = list(accumulate(sizes))
+    ends = list(accumulate(sum(map(size, part)) for part in turns.parts))
     mark = 0
     while True:
         mark += stride
         n_dropped = min(1 + sum(end < mark for end in ends), turns.most_dropped)
         if n_dropped == turns.most_dropped or n_tokens(turns.without(n_dropped)) <= budget:
             return n_dropped
+
+
+def joined(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
+    """Neighbours of one role as one message, for templates that want the roles to alternate; a
+    question whose answer was stopped leaves such."""
+    kept: list[ChatMessage] = []
+    for message in messages:
+        last = kept[-1] if kept else None
+        if last is not None and last.role is message.role and _is_text(last) and _is_text(message):
+            content = f"{last.content}\n\n{message.content}"
+            kept[-1] = ChatMessage(role=message.role, content=content)
+        else:
+            kept.append(message)
+    return kept
+
+
+def _is_text(message: ChatMessage) -> bool:
+    return message.role is not ChatRole.TOOL and not message.tool_calls

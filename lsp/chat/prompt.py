@@ -66,6 +66,14 @@ def expanded(content: str) -> str:
     return f"{instruction}\n\n{rest.strip()}" if rest.strip() else instruction
 
 
+def _expanded_if_known(content: str) -> str:
+    """An earlier message that was refused must not have every later one refused."""
+    try:
+        return expanded(content)
+    except UnknownCommandError:
+        return content
+
+
 def system_prompt(*, uses_tools: bool) -> str:
     """The same for a whole conversation, so that what is cached of it stays."""
     return SYSTEM + ("\n" + TOOLS if uses_tools else "\n" + EDITING)
@@ -82,8 +90,9 @@ def conversation(
     prompt = [system]
     for i, message in enumerate(messages):
         if message.role == "user":
-            attached = context if i == len(messages) - 1 else message.context
-            content = expanded(message.content)
+            is_last = i == len(messages) - 1
+            attached = context if is_last else message.context
+            content = expanded(message.content) if is_last else _expanded_if_known(message.content)
             text = f"{attached}\n\n{content}" if attached else content
             prompt.append(ChatMessage(role=ChatRole.USER, content=text))
         else:

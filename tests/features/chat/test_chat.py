@@ -237,6 +237,12 @@ async def test_slash_commands_are_spelt_out(chat: Chat, command: str) -> None:
     assert f"/{command}" not in chat.question
 
 
+async def test_an_earlier_slash_command_that_was_refused_spoils_nothing(chat: Chat) -> None:
+    with pytest.raises(ResponseError, match="no command /frobnicate"):
+        await chat.ask("/frobnicate")
+    assert (await chat.ask("/frobnicate", "/explain it"))["content"] == "done"
+
+
 async def test_a_path_is_no_slash_command(chat: Chat) -> None:
     await chat.ask("/usr/bin/env: what is it?")
     assert chat.question == "/usr/bin/env: what is it?"

@@ -344,6 +344,21 @@ def test_the_oldest_steps_of_a_long_turn_are_left_out_but_not_its_question() -> 
     assert prompt.n_dropped_messages > 2
 
 
+def test_roles_alternate_where_a_template_wants_it() -> None:
+    """After an answer that was stopped, and in a long turn with tools described in words."""
+    talk = (system("S"), user("1"), user("2"), assistant("a"), assistant("b"), user("3"))
+    assert rendered(chat_templates.GEMMA_2, ChatPrompt(messages=talk)) == (
+        "⟦<BOS>⟧⟦<start_of_turn>⟧user\nS‹\n\n›1‹\n\n›2⟦<end_of_turn>⟧\n⟦<start_of_turn>⟧model\na"
+        "‹\n\n›b⟦<end_of_turn>⟧\n⟦<start_of_turn>⟧user\n3⟦<end_of_turn>⟧\n⟦<start_of_turn>⟧model\n"
+    )
+    call = ToolCall(name="read_file", arguments={"path": "a.py"})
+    steps = [m for i in range(40) for m in (assistant("", call), result(f"result {i} " * 9))]
+    long = ChatPrompt(messages=(system("S"), user("Q"), *steps), tools=(READ,))
+    prompt = builder(chat_templates.GEMMA_2).build(long, 3000)
+    assert prompt.n_dropped_messages > 2
+    assert "result 39" in shown(prompt.tokens)
+
+
 def test_what_cannot_fit_is_refused_with_a_sentence() -> None:
     with pytest.raises(PromptTooLongError, match="Attach less"):
         builder(chat_templates.CHATML).build(ChatPrompt(messages=(user("x" * 500),)), 400)

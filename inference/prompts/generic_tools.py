@@ -1,6 +1,6 @@
 """Tools for models whose chat template knows none: described in words, called in JSON.
 
-The form is the one most open models were trained on (Hermes, Qwen 2.5 and 3).
+The tags and the JSON are those most open models were trained on (Hermes, Qwen 2.5 and 3).
 """
 
 from __future__ import annotations
@@ -16,18 +16,17 @@ TAGS = "<tools></tools><tool_call></tool_call><tool_response></tool_response>"
 _INTRODUCTION = """\
 # Tools
 
-You may call one or more functions to assist with the user query.
-
-You are provided with function signatures within <tools></tools> XML tags:
+You can use these tools; each is described by a JSON schema:
 <tools>
 {tools}
 </tools>
 
-For each function call, return a json object with function name and arguments within \
-<tool_call></tool_call> XML tags:
+To use one, write its name and its arguments as a JSON object in these tags, and nothing after them:
 <tool_call>
-{{"name": <function-name>, "arguments": <args-json-object>}}
-</tool_call>"""
+{{"name": "tool", "arguments": {{"argument": "value"}}}}
+</tool_call>
+
+What it found comes back in <tool_response></tool_response>."""
 
 
 def as_json(tool: Tool) -> dict[str, object]:

@@ -206,6 +206,10 @@ class Terminal:
                     os.write(self._fd, b"\x1b[1;1R")
                 self.shown += data.decode(errors="replace")
 
+    def wait_for_prompt(self, number: int) -> None:
+        """What is typed before would be the terminal driver's, which keeps a Ctrl-D to itself."""
+        self.wait_for(r"(?s)" + r"\x1b\[\?2004h.*" * number)
+
     def end(self) -> int:
         os.close(self._fd)
         return os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
@@ -219,12 +223,15 @@ def test_a_conversation_on_a_terminal(
         environment=environment | {"TERM": "xterm", "NO_COLOR": "1"},
     )  # fmt: skip
     screen.wait_for(r"tiny-chat, in .*/help")
+    screen.wait_for_prompt(1)
     screen.type("/add a.py\r")
+    screen.wait_for_prompt(2)
     screen.type("one\x1b\rtwo\r")
-    screen.wait_for(r"attached: a\.py")
-    screen.wait_for(r"(?s)attached.*tokens read")
+    screen.wait_for(r"(?s)attached: a\.py.*tokens read")
+    screen.wait_for_prompt(3)
     screen.type("again\r")
     screen.wait_for(r"(?s)tokens read.*tokens read")
+    screen.wait_for_prompt(4)
     screen.type("\x04")
     with pytest.raises(AssertionError, match="ended without"):
         screen.wait_for("never shown")

@@ -45,13 +45,17 @@ def configuration() -> list[dict[str, Any]]:
     definitions = json.loads(SCHEMA.read_text(encoding="utf-8"))["$defs"]
     for group, reference in definitions["Options"]["properties"].items():
         options = definitions[present(reference)["$ref"].rpartition("/")[2]]
-        scope = MACHINE if group == "model" else "window"
         properties = {
-            f"sotto.{group}.{key}": setting(option, scope)
+            f"sotto.{group}.{key}": setting(option, scope(group, key))
             for key, option in options["properties"].items()
         }
         sections.append({"title": title(group), "properties": properties})
     return sections
+
+
+def scope(group: str, key: str) -> str:
+    """Who may choose a setting: a workspace neither the model nor what may be run."""
+    return MACHINE if group == "model" or key == "allowedCommands" else "window"
 
 
 def setting(option: dict[str, Any], scope: str) -> dict[str, Any]:

@@ -6,10 +6,13 @@ This is the front door: whoever is outside imports from here only.
 from __future__ import annotations
 
 # The engine and what is exchanged with it.
+from inference.chat_types import ChatMessage, ChatPrompt, ChatRole, Tool, ToolCall
 from inference.config import EngineConfig
 from inference.engine import Engine
 from inference.errors import (
     BackendError,
+    ChatTemplateError,
+    ChatUnsupportedError,
     EngineClosedError,
     EngineNotReadyError,
     InferenceError,
@@ -51,6 +54,11 @@ from inference.types import (
 
 __all__ = [
     "BackendError",
+    "ChatMessage",
+    "ChatPrompt",
+    "ChatRole",
+    "ChatTemplateError",
+    "ChatUnsupportedError",
     "Chunk",
     "DraftCounts",
     "Engine",
@@ -81,6 +89,8 @@ __all__ = [
     "SpeculationMode",
     "TextPrompt",
     "TokenPrompt",
+    "Tool",
+    "ToolCall",
     "UnsupportedModelError",
     "Usage",
     "add_counts",

@@ -7,6 +7,8 @@
     │   ├── UnsupportedModelError  a well-formed file that this runtime or use cannot serve
     │   └── ModelTooLargeError     does not fit into the memory that is free
     ├── PromptTooLongError         the prompt alone exceeds the context
+    ├── ChatUnsupportedError       the model takes no conversations
+    ├── ChatTemplateError          the model's chat template is broken or does more than is allowed
     ├── EngineNotReadyError        submitted before the model is loaded, or after it failed
     ├── EngineClosedError          submitted to, or waiting on, an engine that was closed
     └── BackendError               the runtime failed while decoding
@@ -43,6 +45,14 @@ class ModelTooLargeError(ModelError):
 
 class PromptTooLongError(InferenceError):
     """The prompt alone exceeds the context."""
+
+
+class ChatUnsupportedError(InferenceError):
+    """The model takes no conversations."""
+
+
+class ChatTemplateError(InferenceError):
+    """The model's chat template is broken, refuses the conversation, or does too much."""
 
 
 class EngineNotReadyError(InferenceError):

@@ -60,6 +60,7 @@ class Job:
         self._first_text: float | None = None
         self._constraint = b""
         self.n_steps = 0
+        self._n_dropped_messages = 0
         self._n_decoded = 0
         self._token_ids: list[int] = []
         self._logprobs: list[float] = []
@@ -106,12 +107,15 @@ class Job:
         self._begun = time.perf_counter()
         self.tokens = list(prompt.tokens)
         self.n_prompt = len(prompt.tokens)
+        self._n_dropped_messages = prompt.n_dropped_messages
         self._constraint = prompt.constraint
         self._vocabulary = vocabulary
         self._cache_model = cache_model
         self.context = list(prompt.above)
         self._detokenizer = Detokenizer(skip=prompt.constraint)
         self._stops = StopMatcher((*self.request.sampling.stop, *stops))
+        if prompt.opening:
+            self._say(Chunk(prompt.opening, (), ()))
 
     def advance(self, logits: Logits, room: int) -> FinishReason | None:
         """Chooses the next token and tells its text.
@@ -189,6 +193,7 @@ class Job:
             n_decoded_tokens=self._n_decoded,
             n_steps=self.n_steps,
             drafters=dict(self.speculator.counts) if self.speculator else {},
+            n_dropped_messages=self._n_dropped_messages,
             queue_ms=1e3 * ((self._begun or now) - self._submitted),
             prefill_ms=self.prefill_ms,
             first_text_ms=None if first_text is None else 1e3 * (first_text - self._submitted),

@@ -121,7 +121,7 @@ def load_checked(
     except BaseException:
         backend.close()
         raise
-    info = _info(summary, backend.n_ctx)
+    info = _info(summary, backend.n_ctx, supports_chat=prompts.supports_chat)
     speculation: Speculation | None = None
     if backend.n_rollback >= backend.rows.minimum - 1:
         # Whoever loads a model to draft wants it to be asked.
@@ -139,7 +139,7 @@ def load_checked(
     return LoadedModel(backend, prompts, info, speculation, " ".join(notices) or None)
 
 
-def _info(summary: ModelSummary, n_ctx: int) -> ModelInfo:
+def _info(summary: ModelSummary, n_ctx: int, *, supports_chat: bool) -> ModelInfo:
     return ModelInfo(
         name=summary.name,
         path=str(summary.path),
@@ -151,4 +151,5 @@ def _info(summary: ModelSummary, n_ctx: int) -> ModelInfo:
         is_builtin=summary.is_builtin,
         supports_fim=summary.fim is not None,
         min_line_logprob=family_named(summary.family).min_line_logprob,
+        supports_chat=supports_chat,
     )

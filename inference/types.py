@@ -6,6 +6,8 @@ from enum import IntEnum, StrEnum
 
 import msgspec
 
+from inference.chat_types import ChatPrompt
+
 
 class Priority(IntEnum):
     """Who goes first. A lower number preempts a higher one at a token or chunk boundary."""
@@ -85,7 +87,7 @@ class TokenPrompt(msgspec.Struct, frozen=True, kw_only=True):
     tokens: tuple[int, ...]
 
 
-Prompt = FimPrompt | TextPrompt | TokenPrompt
+Prompt = FimPrompt | TextPrompt | TokenPrompt | ChatPrompt
 
 
 class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,6 +149,8 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """Tokens generated, the end-of-generation token included."""
     n_steps: int = 0
     """Calls of the runtime that chose tokens; without speculation as many as decoded tokens."""
+    n_dropped_messages: int = 0
+    """Of a conversation that was too long: its oldest ones, which the model did not see."""
     queue_ms: float = 0.0
     """From submit to the first work done."""
     prefill_ms: float = 0.0
@@ -191,6 +195,8 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     supports_fim: bool
     min_line_logprob: float
     """Default of the confidence gate for this model's family."""
+    supports_chat: bool = False
+    """Whether it takes a `ChatPrompt`."""
 
 
 class EngineStatus(msgspec.Struct, frozen=True, kw_only=True):

@@ -88,6 +88,31 @@ def build_parser() -> argparse.ArgumentParser:
     add_model_argument(complete)
     complete.set_defaults(run=run_complete)
 
+    chat = commands.add_parser(
+        "chat",
+        help="talk with a chat model in the terminal",
+        description="Talk with a model, or ask one QUESTION. What comes through a pipe goes with "
+        "it: git diff | sotto chat --model M.gguf /commit",
+        epilog="The built-in model only completes code; --model names one that can talk.",
+    )
+    chat.add_argument("question", nargs="*", metavar="QUESTION")
+    add_model_argument(chat)
+    chat.add_argument(
+        "--folder", type=Path, default=Path(), help="the project; default: this folder"
+    )
+    chat.add_argument(
+        "--tools", action="store_true", help="let the model look around in the project"
+    )
+    chat.add_argument(
+        "--allow-command",
+        action="append",
+        default=[],
+        metavar="COMMAND",
+        help="a command the model may run once you agree, such as 'make test'",
+    )
+    chat.add_argument("--no-history", action="store_true", help="keep nothing of this")
+    chat.set_defaults(run=run_chat)
+
     doctor = commands.add_parser(
         "doctor",
         help="say what this machine has, which model would be used, and what does not work",
@@ -149,6 +174,22 @@ def run_complete(options: argparse.Namespace) -> int:
     silence_logs()
     return complete(
         options.place, as_json=options.json, invoked=options.invoked, model_path=options.model
+    )
+
+
+def run_chat(options: argparse.Namespace) -> int:
+    from lsp.chat.console import ConsoleOptions, chat
+
+    silence_logs()
+    return chat(
+        ConsoleOptions(
+            model_path=options.model,
+            folder=options.folder.resolve(),
+            question=" ".join(options.question),
+            use_tools=options.tools or bool(options.allow_command),
+            allowed_commands=tuple(options.allow_command),
+            keep=not options.no_history,
+        )
     )
 
 

@@ -17,6 +17,7 @@ from lsp.capabilities import ClientCapabilities
 logger = logging.getLogger(__name__)
 
 _ANSWER_TIMEOUT_S = 10.0
+_QUESTION_TIMEOUT_S = 300.0
 _REPEAT_AFTER_S = 30.0
 
 
@@ -45,6 +46,25 @@ class Client:
     def notify(self, method: str, params: msgspec.Struct) -> None:
         """Send one of our own notifications."""
         self._server.protocol.notify(method, msgspec.to_builtins(params))
+
+    def report_partial(self, token: int | str, value: msgspec.Struct) -> None:
+        """Send a part of the result of the request that gave the token."""
+        self._server.progress(types.ProgressParams(token=token, value=msgspec.to_builtins(value)))
+
+    async def agrees(self, question: str, *, yes: str, no: str) -> bool:
+        """Ask the person. No answer, or none in five minutes, is a no."""
+        params = types.ShowMessageRequestParams(
+            type=types.MessageType.Warning,
+            message=question,
+            actions=[types.MessageActionItem(title=yes), types.MessageActionItem(title=no)],
+        )
+        try:
+            async with asyncio.timeout(_QUESTION_TIMEOUT_S):
+                answer = await self._server.window_show_message_request_async(params)
+        except Exception as error:  # noqa: BLE001 - whatever the editor answers, we go on
+            logger.warning("window/showMessageRequest failed: %s", type(error).__name__)
+            return False
+        return answer is not None and answer.title == yes
 
     async def configuration(self, section: str) -> Sequence[object]:
         """The editor's settings under `section`, one value; empty if it does not answer."""

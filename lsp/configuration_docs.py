@@ -58,7 +58,10 @@ which is whose. Therefore what arrives after start-up can do no harm of this kin
 - Where the log goes is said on the command line only (`--log-file`). No level that a setting can
   choose logs your text; `--log-level debug` on the command line may quote some in the message of
   an unforeseen error.
-- No setting names a program to run or an address to connect to.
+- `chat.allowedCommands` after start-up can only take commands away that `initializationOptions`
+  name, and each is asked about when the model wants to run it. VS Code takes it from your own
+  settings alone.
+- No other setting names a program to run, and none an address to connect to.
 """
 
 

@@ -171,6 +171,63 @@ class CompletionOptions(_Group):
     ) = None
 
 
+class ChatOptions(_Group):
+    """The conversation with the model: [chat.md](chat.md) says how it works."""
+
+    enabled: Annotated[bool, Meta(description="Answer `sotto/chat` at all.")] | None = None
+    max_tokens: (
+        Annotated[
+            int, Meta(ge=16, le=32_768, description="Most tokens of one answer, or of one step.")
+        ]
+        | None
+    ) = None
+    temperature: (
+        Annotated[
+            float,
+            Meta(
+                ge=0,
+                le=2,
+                description="0 always takes the likeliest word; more makes answers more varied.",
+            ),
+        ]
+        | None
+    ) = None
+    thinking: (
+        Annotated[
+            AutoAlwaysNever,
+            Meta(
+                description="Whether the model thinks before it answers, where its template lets "
+                "one choose; `auto` leaves it to the template."
+            ),
+        ]
+        | None
+    ) = None
+    max_steps: (
+        Annotated[int, Meta(ge=1, le=30, description="Most tools one answer may use.")] | None
+    ) = None
+    allowed_commands: (
+        Annotated[
+            list[str],
+            Meta(
+                description="Commands the model may run, each spelt out, such as `make test`; you "
+                "are asked each time all the same. They count in the initialization options only, "
+                "as an opened folder must not add any."
+            ),
+        ]
+        | None
+    ) = None
+    keep_conversations: (
+        Annotated[
+            bool,
+            Meta(
+                description="Keep conversations in your data folder, readable by you alone. False "
+                "keeps nothing new; what is there stays until it is deleted."
+            ),
+        ]
+        | None
+    ) = None
+
+
 class LoggingOptions(_Group):
     """The server's log. Where it goes is said on the command line."""
 
@@ -189,4 +246,5 @@ class Options(_Group):
     model: ModelOptions | None = None
     inline_completion: InlineCompletionOptions | None = None
     completion: CompletionOptions | None = None
+    chat: ChatOptions | None = None
     logging: LoggingOptions | None = None

@@ -15,6 +15,16 @@ RECENT_REQUESTS = "sotto/recentRequests"
 """Request without parameters → a list of `lsp.records.RequestRecord`, oldest first."""
 DOCUMENT_INFO = "sotto/documentInfo"
 """Request with `DocumentInfoParams` → `DocumentInfo`."""
+CHAT = "sotto/chat"
+"""Request with `lsp.chat.protocol.ChatParams` → `ChatAnswer`."""
+PROPOSE_EDITS = "sotto/proposeEdits"
+"""Request with `lsp.chat.protocol.EditsParams` → `Edits`."""
+CONVERSATIONS = "sotto/conversations"
+"""Request without parameters → a list of `lsp.chat.protocol.ConversationInfo`, latest first."""
+CONVERSATION = "sotto/conversation"
+"""Request with `lsp.chat.protocol.ConversationParams` → a list of `KeptTurn`."""
+DELETE_CONVERSATIONS = "sotto/deleteConversations"
+"""Request with `lsp.chat.protocol.ConversationParams` → `Deleted`."""
 
 
 class StatusModel(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +38,8 @@ class StatusModel(msgspec.Struct, frozen=True, kw_only=True):
     n_ctx: int
     """Tokens one request may use, prompt and answer together."""
     is_builtin: bool
+    supports_chat: bool
+    """Whether it can hold a conversation."""
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):

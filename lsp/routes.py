@@ -15,15 +15,19 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
 from lsp import protocol
+from lsp.chat import protocol as chat_protocol
 from lsp.errors import InvalidParamsError, RequestError, to_rpc
 from lsp.features import (
+    chat,
     completion,
     completion_resolve,
     configuration,
+    conversations,
     document_info,
     documents,
     inline_completion,
     lifecycle,
+    propose_edits,
     recent_requests,
     status,
 )
@@ -56,6 +60,11 @@ OUR_REQUESTS: dict[str, tuple[type[msgspec.Struct] | None, Requested]] = {
     protocol.STATUS: (None, status.status),
     protocol.RECENT_REQUESTS: (None, recent_requests.recent_requests),
     protocol.DOCUMENT_INFO: (protocol.DocumentInfoParams, document_info.document_info),
+    protocol.CHAT: (chat_protocol.ChatParams, chat.chat),
+    protocol.PROPOSE_EDITS: (chat_protocol.EditsParams, propose_edits.propose_edits),
+    protocol.CONVERSATIONS: (None, conversations.conversations),
+    protocol.CONVERSATION: (chat_protocol.ConversationParams, conversations.conversation),
+    protocol.DELETE_CONVERSATIONS: (chat_protocol.ConversationParams, conversations.delete),
 }
 
 

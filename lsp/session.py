@@ -85,7 +85,7 @@ class Session:
         resolved = resolve(
             (
                 Layer(self.initial_options),
-                Layer(self.pulled_options, refused_folders=self.folders),
+                Layer(self.pulled_options, refused_folders=self.folders, may_be_folders=True),
             )
         )
         if resolved.settings != self.settings:
@@ -117,6 +117,7 @@ class Session:
                 quantization=model.quantization,
                 n_ctx=model.n_ctx,
                 is_builtin=model.is_builtin,
+                supports_chat=model.supports_chat,
             ),
             backend=engine.backend,
             threads=engine.n_threads,

@@ -57,6 +57,16 @@ class CompletionSettings(msgspec.Struct, frozen=True, kw_only=True):
     enabled: AutoAlwaysNever = "auto"
 
 
+class ChatSettings(msgspec.Struct, frozen=True, kw_only=True):
+    enabled: bool = True
+    max_tokens: int = 2048
+    temperature: float = 0.2
+    thinking: AutoAlwaysNever = "auto"
+    max_steps: int = 30
+    allowed_commands: tuple[str, ...] = ()
+    keep_conversations: bool = True
+
+
 class LoggingSettings(msgspec.Struct, frozen=True, kw_only=True):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -67,6 +77,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     model: ModelSettings = ModelSettings()
     inline_completion: InlineCompletionSettings = InlineCompletionSettings()
     completion: CompletionSettings = CompletionSettings()
+    chat: ChatSettings = ChatSettings()
     logging: LoggingSettings = LoggingSettings()
 
 
@@ -77,6 +88,8 @@ class Layer:
     content: object
     refused_folders: tuple[Path, ...] = ()
     """A model path inside one of these is refused: a folder someone opens must not choose it."""
+    may_be_folders: bool = False
+    """It may hold an opened folder's own settings, which may only take away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +143,10 @@ def _apply_group(
             else:
                 problems.append(problem)
     name = types[key].group_name
+    if layer.may_be_folders and "allowed_commands" in changes:
+        changes["allowed_commands"] = _known_commands(
+            changes["allowed_commands"], groups[name], problems
+        )
     groups[name] = msgspec.structs.replace(groups[name], **changes)
 
 
@@ -142,6 +159,19 @@ def _check(key: str, leaf_type: OptionType, value: object, layer: Layer) -> str 
     if key in _MODEL_PATHS:
         return _check_model_path(key, str(value), layer.refused_folders)
     return None
+
+
+def _known_commands(named: object, former: msgspec.Struct, problems: list[str]) -> tuple[str, ...]:
+    """A folder may take commands away. It must not add any: they are programs to run."""
+    assert isinstance(former, ChatSettings)
+    commands = cast("tuple[str, ...]", named)
+    new = [command for command in commands if command not in former.allowed_commands]
+    if new:
+        problems.append(
+            f"`chat.allowedCommands` has {_shown(new[0])}, which the initialization options have "
+            "not. A folder must not add commands: name it there."
+        )
+    return tuple(command for command in commands if command in former.allowed_commands)
 
 
 def _check_model_path(key: str, value: str, refused_folders: tuple[Path, ...]) -> str | None:
@@ -187,11 +217,10 @@ def _nested(content: Mapping[str, object]) -> dict[str, object]:
 
 
 def _unknown(key: str, candidates: list[str], more: list[str]) -> str:
-    close = get_close_matches(key, [*candidates, *more], n=1)
-    if not close:
-        # The right name in the wrong group is a frequent slip.
-        leaf = key.rpartition(".")[2]
-        close = [candidate for candidate in more if candidate.rpartition(".")[2] == leaf][:1]
+    # The right name in the wrong group is a frequent slip.
+    leaf = key.rpartition(".")[2]
+    close = [candidate for candidate in more if candidate.rpartition(".")[2] == leaf][:1]
+    close = close or get_close_matches(key, [*candidates, *more], n=1)
     hint = f" Did you mean `{close[0]}`?" if close else ""
     return f"`{_shown(key)[1:-1]}` is not a setting of Sotto.{hint}"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from inference.backends.base import LoadCancelledError
 from inference.backends.llama_bindings import api, log_sink, piece_reader, tokenizer
-from inference.backends.vocabulary import Vocabulary
+from inference.backends.vocabulary import SpecialToken, Vocabulary
 from inference.config import EngineConfig
 from inference.errors import InvalidModelError, ModelError, ModelTooLargeError
 from inference.models.refusals import printable, shown
@@ -85,4 +85,29 @@ def read_vocabulary(vocab: Any, summary: ModelSummary) -> Vocabulary:
         end_ids=frozenset(ends),
         tokenize=tokenizer(vocab),
         beginning_id=beginning if beginning >= 0 else None,
+        special=_special_tokens(vocab, n_vocab),
+        beginning_text=_text_of(vocab, int(api.llama_vocab_bos(vocab))),
+        end_text=_text_of(vocab, int(api.llama_vocab_eos(vocab))),
     )
+
+
+def _text_of(vocab: Any, token: int) -> str:
+    """As the file spells it; empty for none."""
+    text = bytes(api.llama_vocab_get_text(vocab, token)) if token >= 0 else b""
+    return text.decode("utf-8", "replace")
+
+
+def _special_tokens(vocab: Any, n_vocab: int) -> dict[str, SpecialToken]:
+    """Control tokens, and text that always is one token whatever stands around it."""
+    control = int(api.LLAMA_TOKEN_ATTR_CONTROL | api.LLAMA_TOKEN_ATTR_UNKNOWN)
+    wanted = control | int(api.LLAMA_TOKEN_ATTR_USER_DEFINED)
+    found: dict[str, SpecialToken] = {}
+    for token in range(n_vocab):
+        attributes = int(api.llama_vocab_get_attr(vocab, token))
+        if attributes & wanted:
+            found[_text_of(vocab, token)] = SpecialToken(
+                token,
+                is_control=bool(attributes & control),
+                strips_after=bool(attributes & int(api.LLAMA_TOKEN_ATTR_RSTRIP)),
+            )
+    return found

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 TokenIds = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class SpecialToken:
+    """A token that a tokenizer makes of one certain text."""
+
+    id: int
+    is_control: bool
+    """A control token, which has no text in the output and never comes of plain text. The others
+    are ordinary text with a token of its own (`<tool_call>` of some models)."""
+    strips_after: bool = False
+    """Whether white space after it is dropped."""
 
 
 class Vocabulary:
@@ -22,6 +35,9 @@ class Vocabulary:
         end_ids: frozenset[int],
         tokenize: Callable[[str], list[int]],
         beginning_id: int | None = None,
+        special: Mapping[str, SpecialToken] | None = None,
+        beginning_text: str = "",
+        end_text: str = "",
     ) -> None:
         """
         Args:
@@ -29,11 +45,16 @@ class Vocabulary:
             end_ids: tokens that end a generation.
             tokenize: plain text to ids; control tokens that stand in the text stay text.
             beginning_id: what the model wants before every prompt.
+            special: by their texts; for prompts that are made of text.
+            beginning_text, end_text: of the tokens before and after a text, for chat templates.
         """
         self._pieces = tuple(pieces)
         self._tokenize = tokenize
         self.end_ids = end_ids
         self.beginning_id = beginning_id
+        self.special = special or {}
+        self.beginning_text = beginning_text
+        self.end_text = end_text
         order = sorted((i for i, piece in enumerate(pieces) if piece), key=self._pieces.__getitem__)
         self._sorted_ids: TokenIds = np.array(order, dtype=np.intp)
         self._sorted_pieces = [self._pieces[i] for i in order]

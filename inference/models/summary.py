@@ -18,6 +18,7 @@ from inference.models.vocabulary import BYTE_TOKENS, check_vocabulary
 
 _SPLIT_NAME = re.compile(r"^(?P<stem>.*)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf$")
 _MAX_PARTS = 256
+_TEMPLATE_KEY = "tokenizer.chat_template"
 _FILE_TYPE_MASK = 1023
 """Without LLAMA_FTYPE_GUESSED."""
 _EVEN_TYPES = {"F32", "F16", "BF16", "Q8_0", "Q4_0"}
@@ -84,6 +85,8 @@ class ModelSummary(msgspec.Struct, frozen=True, kw_only=True):
     """Of the cache that these keep, which is apart from the model's own."""
     fim: FimTokens | None
     has_chat_template: bool
+    chat_template: str | None = None
+    """Its text; None where there is none, or one too long to be kept (64 KiB)."""
 
 
 def inspect_model(path: Path | None = None, *, may_be_head: bool = False) -> ModelSummary:
@@ -137,7 +140,8 @@ def inspect_model(path: Path | None = None, *, may_be_head: bool = False) -> Mod
         n_mtp_layers=facts.n_mtp_layers,
         mtp_kv_bytes_per_token=facts.mtp_kv_bytes_per_token,
         fim=fim,
-        has_chat_template="tokenizer.chat_template" in header.metadata,
+        has_chat_template=_TEMPLATE_KEY in header.metadata,
+        chat_template=template if isinstance(template := header.get(_TEMPLATE_KEY), str) else None,
     )
 
 

@@ -9,12 +9,13 @@ from inference.models.catalogue import PromptOrder, family_named
 from inference.models.summary import ModelSummary
 from inference.names import NameEvidence
 from inference.prompts.blocks import BlockTokenizer
+from inference.prompts.chat import ChatPromptBuilder
 from inference.prompts.fim import BuiltPrompt, FimPromptBuilder
 from inference.speculation.aligned_text import AlignedText
 from inference.speculation.draft import Drafter
 from inference.speculation.lookup import Lookup
 from inference.speculation.symbols import Symbols
-from inference.types import FimPrompt, GenerationRequest, TextPrompt
+from inference.types import ChatPrompt, FimPrompt, GenerationRequest, TextPrompt
 
 _HEALING_ROOM = 16
 """Tokens to spell the constraint of a healed prompt."""
@@ -49,6 +50,7 @@ class PromptBuilder:
             heals_space=family.heals_space,
         )
         self._blocks = BlockTokenizer(vocabulary.tokenize)
+        self._chat = ChatPromptBuilder(vocabulary, summary, self._blocks.tokens)
         self._family = family
         self._use_cache_model = use_cache_model
         self._file: tuple[BuiltPrompt, NgramIndex] | None = None
@@ -57,11 +59,18 @@ class PromptBuilder:
         self._related_blocks = BlockTokenizer(vocabulary.tokenize)
         self._name_pieces = BlockTokenizer(vocabulary.tokenize)
 
+    @property
+    def supports_chat(self) -> bool:
+        """Whether the model takes a `ChatPrompt`."""
+        return self._chat.is_supported
+
     def build(self, request: GenerationRequest) -> BuiltPrompt:
-        """Raises `PromptTooLongError`."""
+        """Raises `PromptTooLongError`; for conversations what `ChatPromptBuilder.build` does."""
         prompt = request.prompt
+        n_answer = min(request.sampling.max_tokens, self._n_ctx // 2)
+        if isinstance(prompt, ChatPrompt):
+            return self._chat.build(prompt, self._n_ctx - n_answer)
         if isinstance(prompt, FimPrompt):
-            n_answer = min(request.sampling.max_tokens, self._n_ctx // 2)
             room = self._n_ctx - n_answer - _HEALING_ROOM
             return self._fim.build(prompt, room, request.sequence_hint)
         tokens = self._plain(prompt.text) if isinstance(prompt, TextPrompt) else prompt.tokens
@@ -134,7 +143,9 @@ class PromptBuilder:
         return self._related[1]
 
     def stops(self, request: GenerationRequest) -> tuple[str, ...]:
-        """Stop strings of the model's family, beside the request's own."""
+        """Stop strings of the model's family or template, beside the request's own."""
+        if isinstance(request.prompt, ChatPrompt):
+            return self._chat.stop_texts
         return self._family.stop_texts if isinstance(request.prompt, FimPrompt) else ()
 
     def _plain(self, text: str) -> list[int]:

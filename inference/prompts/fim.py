@@ -35,6 +35,11 @@ class BuiltPrompt:
     ahead: Sequence[int] = ()
     """A prompt whose tokens later requests will begin with, if their author writes on: worth
     evaluating while nothing else is to be done. Given once."""
+    opening: str = ""
+    """Of a conversation: what the template itself began of the answer (`<think>`). It is told as
+    the answer's first text."""
+    n_dropped_messages: int = 0
+    """Of a conversation: the oldest messages, for which there was no room."""
 
 
 class FimPromptBuilder:

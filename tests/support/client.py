@@ -47,6 +47,8 @@ class Client:
         """Methods of the server's requests that are answered with an error."""
         self.holds: set[str] = set()
         """Methods of the server's requests that are answered by `answer` only."""
+        self.choices: dict[str, str] = {}
+        """What the user chooses when a question with such a text comes; else nothing."""
         self.settings: Any = None
         """The answer to `workspace/configuration`, for every section."""
         self.capabilities: Json = {}
@@ -116,6 +118,10 @@ class Client:
             return
         if content["method"] == "workspace/configuration":
             result = [self.settings for _ in content["params"]["items"]]
+        if content["method"] == "window/showMessageRequest":
+            message: str = content["params"]["message"]
+            chosen = next((title for text, title in self.choices.items() if text in message), None)
+            result = {"title": chosen} if chosen else None
         self.send({"jsonrpc": "2.0", "id": content["id"], "result": result})
 
     async def until(self, condition: Callable[[], bool]) -> None:

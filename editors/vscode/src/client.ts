@@ -9,7 +9,7 @@ import {
   type LanguageClientOptions,
 } from 'vscode-languageclient/node';
 
-import { forServer } from './config.ts';
+import { asStrings, forServer } from './config.ts';
 import { onLines } from './install.ts';
 import { logServerLine } from './log.ts';
 import { RECENT_REQUESTS, type RequestRecord, STATUS, type Status } from './protocol.ts';
@@ -166,6 +166,14 @@ export class Server implements vscode.Disposable {
     return {
       documentSelector: SELECTOR,
       outputChannel: this.host.log,
+      // The server takes these from nowhere else; their scope keeps a workspace from setting them.
+      initializationOptions: () => ({
+        chat: {
+          allowedCommands: asStrings(
+            vscode.workspace.getConfiguration('sotto.chat').get('allowedCommands'),
+          ),
+        },
+      }),
       initializationFailedHandler: () => false,
       errorHandler: {
         error: () => ({ action: ErrorAction.Continue, handled: true }),

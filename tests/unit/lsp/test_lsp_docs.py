@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
 
 from lsp import configuration_docs, protocol, routes
+from lsp.chat import protocol as chat_protocol
 from lsp.context.gates import GateReason
 from lsp.option_types import group_types
 from lsp.records import RequestRecord
@@ -50,6 +52,9 @@ def test_the_schema_accepts_the_defaults() -> None:
         (protocol.STATUS, protocol.Status),
         (protocol.RECENT_REQUESTS, RequestRecord),
         (protocol.DOCUMENT_INFO, protocol.DocumentInfo),
+        (protocol.PROPOSE_EDITS, chat_protocol.ProposedEdit),
+        (protocol.CONVERSATIONS, chat_protocol.ConversationInfo),
+        (protocol.CONVERSATION, chat_protocol.KeptTurn),
     ],
 )
 def test_protocol_page_lists_the_fields(heading: str, struct: type[msgspec.Struct]) -> None:
@@ -63,6 +68,20 @@ def test_protocol_page_names_all_our_methods() -> None:
 def test_protocol_page_names_the_model_fields() -> None:
     for name in protocol.StatusModel.__struct_fields__:
         assert f"`{name}`" in PROTOCOL
+
+
+def test_protocol_page_names_all_of_a_chat() -> None:
+    section = PROTOCOL.partition("\n## `sotto/chat`\n")[2].partition("\n## ")[0]
+    structs = (
+        chat_protocol.ChatParams, chat_protocol.ChatAnswer, chat_protocol.ChatUsage,
+        chat_protocol.Step, chat_protocol.Attachment, chat_protocol.Message,
+        chat_protocol.StepBegun, chat_protocol.StepEnded, chat_protocol.ContextAttached,
+    )  # fmt: skip
+    for struct in structs:
+        for field in msgspec.structs.fields(struct):
+            assert re.search(rf"`{field.encode_name}`|\"{field.encode_name}\"", section), field
+    for event in get_args(chat_protocol.Event):
+        assert f"| `{event.__struct_config__.tag}` |" in section
 
 
 def test_protocol_page_names_every_reason() -> None:

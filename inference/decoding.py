@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from inference.backends.base import Backend, Logits, RowPolicy, Span
 from inference.chunks import PrefillChunk, next_chunk
@@ -61,7 +61,7 @@ class Decoder:
     def _next_call(self, job: Job) -> Call:
         """Makes room for it too, where it goes back over tokens that are evaluated already."""
         assert job.sequence is not None
-        rows = self._evaluator.rows if job.in_prefill else self._speculation.rows(job.request)
+        rows = self._rows(job)
         end = next((stop for stop in job.stops if stop > job.n_past), len(job.tokens))
         can_go_back = self._backend.can_truncate
         chunk = next_chunk(job.n_past, end, rows, can_go_back=can_go_back)
@@ -82,13 +82,21 @@ class Decoder:
                 return self._next_call(job)
         return Call(chunk.start, chunk.end, drafts, rows)
 
+    def _rows(self, job: Job) -> RowPolicy:
+        """What a job's next call must have."""
+        rows = self._speculation.rows(job.request)
+        if not job.in_prefill:
+            return rows
+        # Decoding may go back over the prompt's end, which must find the bits it would make.
+        minimum = max(rows.minimum, self._backend.rows.minimum)
+        multiple = max(rows.multiple, self._backend.rows.multiple)
+        return replace(self._evaluator.rows, minimum=minimum, multiple=multiple)
+
     def _drafts(self, job: Job, rows: RowPolicy) -> list[int]:
         """Tokens to evaluate behind the newest."""
         backend, n_new = self._backend, len(job.tokens) - job.n_past
         drafts: list[int] = []
-        # A draft must not move a prompt's last call into another class of rows.
-        may_draft = rows.agrees_with(self._speculation.rows(job.request))
-        if job.speculator is not None and may_draft:
+        if job.speculator is not None:
             n_max = min(
                 backend.max_logits - 1,
                 backend.n_rollback,
@@ -114,7 +122,7 @@ class Decoder:
         """
         assert job.sequence is not None
         # Rows in the calls of a prompt agree; tokens decoded in such calls count like a prompt's.
-        is_exact = call.rows.agrees_with(self._backend.rows)
+        is_exact = call.rows.satisfies(self._backend.rows)
         tokens = job.tokens[call.start : call.end]
         n_wanted = 1 + len(call.drafts) if call.end == len(job.tokens) else 0
         span_tokens = [*tokens, *call.drafts]

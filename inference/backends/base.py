@@ -68,9 +68,9 @@ class RowPolicy:
         if self.minimum % self.multiple or self.maximum % self.multiple:
             raise ValueError(f"{self.minimum} … {self.maximum} are no multiples of {self.multiple}")
 
-    def agrees_with(self, other: RowPolicy) -> bool:
-        """Whether rows of calls under both have the same bits."""
-        return (self.minimum, self.multiple) == (other.minimum, other.multiple)
+    def satisfies(self, other: RowPolicy) -> bool:
+        """Whether every call under this policy is one under the other."""
+        return self.minimum >= other.minimum and self.multiple % other.multiple == 0
 
     def padded(self, n_rows: int) -> int:
         """The least number of rows that a call for `n_rows` tokens may have."""

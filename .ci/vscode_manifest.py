@@ -19,6 +19,9 @@ MANIFEST = ROOT / "editors" / "vscode" / "package.json"
 MACHINE = "machine"
 """The scope of what a workspace must not choose: it is read from the user's settings alone."""
 
+USERS_OWN = {"actions.custom"}
+"""Besides the whole group `model`: settings that a folder must not make."""
+
 SERVER = {
     "path": "The server's program, such as `~/sotto/.venv/bin/sotto`: an absolute path, or one "
     "that starts with `~`. Without it `sotto` is looked for on `PATH`, then where the extension "
@@ -47,16 +50,21 @@ def configuration() -> list[dict[str, Any]]:
         options = definitions[present(reference)["$ref"].rpartition("/")[2]]
         scope = MACHINE if group == "model" else "window"
         properties = {
-            f"sotto.{group}.{key}": setting(option, scope)
+            f"sotto.{group}.{key}": setting(
+                option, MACHINE if f"{group}.{key}" in USERS_OWN else scope, definitions
+            )
             for key, option in options["properties"].items()
         }
         sections.append({"title": title(group), "properties": properties})
     return sections
 
 
-def setting(option: dict[str, Any], scope: str) -> dict[str, Any]:
+def setting(option: dict[str, Any], scope: str, definitions: dict[str, Any]) -> dict[str, Any]:
     """One option as VS Code's settings editor shows it."""
     schema = dict(present(option))
+    reference = schema.get("items", {}).get("$ref")
+    if reference is not None:
+        schema["items"] = definitions[reference.rpartition("/")[2]]
     default = option["default"]
     description = schema.pop("description")
     kind = schema.pop("type", None) or "string"  # a choice has values and no type

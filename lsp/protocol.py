@@ -14,6 +14,12 @@ RECENT_REQUESTS = "sotto/recentRequests"
 DOCUMENT_INFO = "sotto/documentInfo"
 """Request with `DocumentInfoParams` → `DocumentInfo`."""
 
+REWRITE = "sotto.rewrite"
+"""Command with one `lsp.action_requests.ActionData`, for editors that ask for the instruction: they
+add it and send `codeAction/resolve`. The server does not serve it."""
+EXPLAIN = "sotto.explain"
+"""Command with one `lsp.action_requests.ActionData`."""
+
 
 class StatusModel(msgspec.Struct, frozen=True, kw_only=True):
     """The model that answers."""

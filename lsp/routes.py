@@ -17,6 +17,7 @@ from pygls.exceptions import JsonRpcException
 from lsp import protocol
 from lsp.errors import InvalidParamsError, RequestError, to_rpc
 from lsp.features import (
+    code_action,
     completion,
     completion_resolve,
     configuration,
@@ -50,6 +51,7 @@ REQUESTS: dict[str, Requested] = {
     types.TEXT_DOCUMENT_INLINE_COMPLETION: inline_completion.inline_completion,
     types.TEXT_DOCUMENT_COMPLETION: completion.completion,
     types.COMPLETION_ITEM_RESOLVE: completion_resolve.resolve,
+    types.TEXT_DOCUMENT_CODE_ACTION: code_action.code_action,
 }
 
 OUR_REQUESTS: dict[str, tuple[type[msgspec.Struct] | None, Requested]] = {
@@ -64,6 +66,7 @@ def add_routes(wire: Wire, session: Session) -> None:
     options = {
         types.TEXT_DOCUMENT_INLINE_COMPLETION: types.InlineCompletionOptions(),
         types.TEXT_DOCUMENT_COMPLETION: session.completion_options,
+        types.TEXT_DOCUMENT_CODE_ACTION: code_action.OPTIONS,
         types.TEXT_DOCUMENT_DID_SAVE: types.SaveOptions(include_text=False),
     }
     for method, notified in NOTIFICATIONS.items():

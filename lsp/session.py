@@ -85,7 +85,7 @@ class Session:
         resolved = resolve(
             (
                 Layer(self.initial_options),
-                Layer(self.pulled_options, refused_folders=self.folders),
+                Layer(self.pulled_options, refused_folders=self.folders, may_be_folders=True),
             )
         )
         if resolved.settings != self.settings:

@@ -15,7 +15,7 @@ import msgspec
 
 from lsp.json_values import as_object
 from lsp.option_types import OptionType, group_types
-from lsp.options import AutoAlwaysNever
+from lsp.options import AutoAlwaysNever, CustomAction
 
 _MAX_VALUE_CHARS = 60
 
@@ -51,6 +51,13 @@ class CompletionSettings(msgspec.Struct, frozen=True, kw_only=True):
     enabled: AutoAlwaysNever = "auto"
 
 
+class ActionSettings(msgspec.Struct, frozen=True, kw_only=True):
+    enabled: bool = True
+    disabled: tuple[str, ...] = ()
+    max_answer_tokens: int = 1024
+    custom: tuple[CustomAction, ...] = ()
+
+
 class LoggingSettings(msgspec.Struct, frozen=True, kw_only=True):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -61,6 +68,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     model: ModelSettings = ModelSettings()
     inline_completion: InlineCompletionSettings = InlineCompletionSettings()
     completion: CompletionSettings = CompletionSettings()
+    actions: ActionSettings = ActionSettings()
     logging: LoggingSettings = LoggingSettings()
 
 
@@ -71,6 +79,8 @@ class Layer:
     content: object
     refused_folders: tuple[Path, ...] = ()
     """A model path inside one of these is refused: a folder someone opens must not choose it."""
+    may_be_folders: bool = False
+    """It may hold an opened folder's own settings, which may only take away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +134,8 @@ def _apply_group(
             else:
                 problems.append(problem)
     name = types[key].group_name
+    if layer.may_be_folders and "custom" in changes:
+        changes["custom"] = _known_actions(changes["custom"], groups[name], problems)
     groups[name] = msgspec.structs.replace(groups[name], **changes)
 
 
@@ -136,6 +148,21 @@ def _check(key: str, leaf_type: OptionType, value: object, layer: Layer) -> str 
     if key == "model.path":
         return _check_model_path(str(value), layer.refused_folders)
     return None
+
+
+def _known_actions(
+    named: object, former: msgspec.Struct, problems: list[str]
+) -> tuple[CustomAction, ...]:
+    """A folder may take actions away. It must not add any: they are instructions to a model."""
+    assert isinstance(former, ActionSettings)
+    actions = cast("tuple[CustomAction, ...]", named)
+    new = [action.title for action in actions if action not in former.custom]
+    if new:
+        problems.append(
+            f"`actions.custom` has {_shown(new[0])}, which the initialization options have not. "
+            "A folder must not add actions: name it there."
+        )
+    return tuple(action for action in actions if action in former.custom)
 
 
 def _check_model_path(value: str, refused_folders: tuple[Path, ...]) -> str | None:

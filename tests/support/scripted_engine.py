@@ -110,9 +110,11 @@ class ScriptedEngine:
         load_error: ModelError | None = None,
         is_loading_held: bool = False,
         notice: str | None = None,
+        supports_chat: bool = False,
     ) -> None:
         self.config = config
         self.notice = notice
+        self.supports_chat = supports_chat
         self.answer = answer
         self.generations: list[ScriptedGeneration] = []
         self.is_closed = False
@@ -138,6 +140,7 @@ class ScriptedEngine:
             is_builtin=self.config.model_path is None,
             supports_fim=True,
             min_line_logprob=-20.0,
+            supports_chat=self.supports_chat,
         )
 
     def start(self, on_status: Callable[[EngineStatus], None] | None = None) -> None:
@@ -205,6 +208,7 @@ class EngineMaker:
         self.load_errors: dict[Path | None, ModelError] = {}
         self.is_loading_held = False
         self.notice: str | None = None
+        self.supports_chat = False
         self.engines: list[ScriptedEngine] = []
 
     def __call__(self, config: EngineConfig) -> Engine:
@@ -214,6 +218,7 @@ class EngineMaker:
             load_error=self.load_errors.get(config.model_path),
             is_loading_held=self.is_loading_held,
             notice=self.notice,
+            supports_chat=self.supports_chat,
         )
         self.engines.append(engine)
         return cast("Engine", engine)

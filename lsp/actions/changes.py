@@ -66,7 +66,7 @@ def minimal(text: str, region: Span, new: str, eol: str) -> tuple[Change, ...]:
             old, replacement = "".join(old_lines[i1:i2]), "".join(new_lines[j1:j2])
             parts = [(offsets[i1], old, replacement)]
         changes += [_trimmed(*part) for part in parts]
-    return tuple(_joined(changes))
+    return joined(changes)
 
 
 def reanchored(
@@ -109,8 +109,12 @@ def _is_split(old: str, new: str, n_after: int) -> bool:
     return any(text[: len(text) - n_after].endswith("\r") for text in (old, new))
 
 
-def _joined(changes: Iterable[Change]) -> Iterator[Change]:
+def joined(changes: Iterable[Change]) -> tuple[Change, ...]:
     """Changes that touch become one: editors may order insertions at one place as they like."""
+    return tuple(_joined(changes))
+
+
+def _joined(changes: Iterable[Change]) -> Iterator[Change]:
     last: Change | None = None
     for change in changes:
         if not change.text and change.span.start == change.span.end:

@@ -22,10 +22,12 @@ class _Rule:
     nodes: str
     pattern: str
     target: str
+    is_for_function: bool = False
+    """The function around it has to change, too."""
 
 
 _SCRIPT = (
-    _Rule("call_expression", r"\.then\(", "async/await"),
+    _Rule("call_expression", r"\.then\(", "async/await", is_for_function=True),
     _Rule("for_statement for_in_statement", "", "array methods"),
     _Rule("function_expression", "", "an arrow function"),
 )
@@ -53,6 +55,8 @@ def conversion_at(place: Place) -> Conversion | None:
     for node in parents(place.node):
         for rule in _RULES.get(place.language.id, ()):
             if node.type in rule.nodes.split() and re.search(rule.pattern, place.tree.cut(node)):
+                if rule.is_for_function and place.function is not None:
+                    return Conversion(place.lines(place.function.span), rule.target)
                 statement = statement_at(node)
                 if statement is None:
                     return None

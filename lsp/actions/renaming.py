@@ -31,7 +31,6 @@ _SCOPES = node_types(
     "function_expression method_definition class_declaration catch_clause"
 )
 _SEES_NAMES = re.compile(r"\b(?:locals|vars|eval|exec)\s*\(")
-_WORD = re.compile(r"[^\W\d]\w*")
 
 
 @dataclass(frozen=True)
@@ -69,18 +68,6 @@ def local_name_at(place: Place) -> LocalName | None:
 def renamed(local: tuple[Span, ...], new: str) -> tuple[Change, ...]:
     """The changes that give it its new name."""
     return tuple(Change(span, new) for span in local)
-
-
-def is_free(tree: SourceTree, name: str) -> bool:
-    """Whether nothing in the document has that name yet."""
-    return all(tree.cut(node) != name for node in walk(tree.root) if not node.named_children)
-
-
-def proposed_name(answer: str, old: str) -> str | None:
-    """The name in a model's answer: the first word in backticks, else the first that is alone."""
-    quoted = re.findall(r"`+\s*([^\W\d]\w*)\s*`+", answer)
-    alone = [line.strip() for line in answer.splitlines() if _WORD.fullmatch(line.strip())]
-    return next((name for name in quoted + alone if name != old), None)
 
 
 def _is_use(tree: SourceTree, node: Node, name: str) -> bool:

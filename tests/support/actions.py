@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import Any
 
 from lsp.actions.source_tree import Span
@@ -77,3 +78,28 @@ async def resolve(client: Client, action: Json) -> Any:
     _, future = client.start_request("codeAction/resolve", action)
     async with asyncio.timeout(TIMEOUT_S):
         return await future
+
+
+def apply_edit(text: str, edits: list[Json]) -> str:
+    """The text after an editor's edits: all ranges are of the text before, in UTF-16 units."""
+    places = sorted(
+        (offset_of(text, e["range"]["start"]), offset_of(text, e["range"]["end"]), e["newText"])
+        for e in edits
+    )
+    for (_, end, _), (start, _, _) in itertools.pairwise(places):
+        assert end <= start, "edits overlap"
+    for start, end, new in reversed(places):
+        text = text[:start] + new + text[end:]
+    return text
+
+
+def offset_of(text: str, position: Json) -> int:
+    """Character by character, as simply as possible."""
+    line = column = 0
+    for offset, character in enumerate(text):
+        if (line, column) == (position["line"], position["character"]):
+            return offset
+        is_end = character == "\n" or (character == "\r" and text[offset + 1 : offset + 2] != "\n")
+        line, column = (line + 1, 0) if is_end else (line, column + 1 + (character > "\uffff"))
+    assert (line, column) == (position["line"], position["character"]), "outside the text"
+    return len(text)

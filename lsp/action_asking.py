@@ -82,12 +82,14 @@ class _ProgressDisplay:
         self._task = asyncio.current_task()
         self._progress: Progress | None = None
         self._is_over = False
+        self._n_lines = 0
         session.run(self._begin(session, title))
 
     async def _begin(self, session: Session, title: str) -> None:
         self._progress = await session.client.begin_progress(
             f"Sotto: {title}", on_cancel=self._cancel
         )
+        self._say()
         if self._is_over:
             self.end()
 
@@ -97,9 +99,12 @@ class _ProgressDisplay:
             self._task.cancel()
 
     def on_text(self, text: str) -> None:
-        if self._progress is not None:
-            n_lines = text.count("\n") + 1
-            self._progress.say("1 line" if n_lines == 1 else f"{n_lines} lines")
+        self._n_lines = text.count("\n") + 1
+        self._say()
+
+    def _say(self) -> None:
+        if self._progress is not None and self._n_lines:
+            self._progress.say("1 line" if self._n_lines == 1 else f"{self._n_lines} lines")
 
     def end(self) -> None:
         self._is_over = True

@@ -63,7 +63,8 @@ def _creation(
 ) -> list[types.TextDocumentEdit | types.CreateFile]:
     uri = from_fs_path(str(new_file.path))
     assert uri is not None
-    start = types.Position(0, 0)
+    # All of the file there is. Neovim shows an empty line below a text that is only inserted.
+    everything = types.Range(types.Position(0, 0), types.Position(1, 0))
     document = types.OptionalVersionedTextDocumentIdentifier(uri=uri, version=None)
     return [
         types.CreateFile(
@@ -73,7 +74,7 @@ def _creation(
         ),
         types.TextDocumentEdit(
             text_document=document,
-            edits=[_text_edit(types.Range(start, start), new_file.text, annotation)],
+            edits=[_text_edit(everything, new_file.text, annotation)],
         ),
     ]
 

@@ -24,8 +24,8 @@ from inference import (
     Usage,
 )
 
-Answering = Callable[[GenerationRequest], str | tuple[str, FinishReason]]
-"""What is said, and how it ends if not by itself."""
+Answering = Callable[[GenerationRequest], str | tuple[str, FinishReason | None]]
+"""What is said, and how it ends if not by itself; None if it does not end."""
 
 
 class ScriptedGeneration:
@@ -186,7 +186,8 @@ class ScriptedEngine:
             said = self.answer(request)
             text, reason = said if isinstance(said, tuple) else (said, FinishReason.STOP)
             generation.send(text)
-            generation.finish(reason)
+            if reason is not None:
+                generation.finish(reason)
         return generation
 
     def fail(self, error: str) -> None:

@@ -24,25 +24,10 @@ from typing import Any, cast
 import msgspec
 import numpy as np
 
+from bench.direct_job import ENGINE_ROWS, Job, Timing
+
 # The runtime has no types; this name is the whole untyped surface.
 llama: Any = importlib.import_module("llama_cpp.llama_cpp")
-
-
-ENGINE_ROWS = 64
-
-
-class Job(msgspec.Struct, frozen=True):
-    tokens: list[int]
-    n_decode: int
-
-
-class Timing(msgspec.Struct, frozen=True):
-    prefill_ms: float
-    token_ms: list[float]
-    """When each token was known, from the start of the job."""
-    cpu_ms: list[float]
-    """Processor time of all threads until then."""
-    tokens: list[int]
 
 
 class Direct:

@@ -8,20 +8,19 @@ from typing import Literal
 
 import msgspec
 
-from bench.direct import Job, Timing
+from bench.direct_job import Job, Timing
 from bench.editor import EditorError
-from bench.machine import PROJECT
-from lsp.protocol import StatusModel
+from bench.machine import PROJECT, clean_environment
 
 
 class DirectProcess:
     """`bench.direct` as a child, with one of its two settings. Use `async with`."""
 
     def __init__(
-        self, model: StatusModel, n_threads: int, settings: Literal["defaults", "engine"]
+        self, model: str, n_threads: int, n_ctx: int, settings: Literal["defaults", "engine"]
     ) -> None:
-        self._command = [sys.executable, "-m", "bench.direct", model.path, str(n_threads)]
-        self._command += [str(model.n_ctx), settings]
+        self._command = [sys.executable, "-m", "bench.direct", model, str(n_threads)]
+        self._command += [str(n_ctx), settings]
         self._process: asyncio.subprocess.Process
 
     async def __aenter__(self) -> DirectProcess:
@@ -30,6 +29,7 @@ class DirectProcess:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             cwd=PROJECT,
+            env=clean_environment(),
             limit=1 << 24,
         )
         await self._line()

@@ -24,6 +24,7 @@ import psutil
 
 from bench.answers import Answer
 from bench.buffer import Buffer
+from bench.machine import clean_environment
 from bench.trace import Event, Insert, Move
 from bench.wire import Connection, WireError
 from lsp.protocol import RECENT_REQUESTS, STATUS, Status
@@ -55,7 +56,8 @@ class Editor:
         """`environment` adds to this process's; `options` is sent as initializationOptions."""
         self._command = list(command)
         # Editors are told to clear PYTHONPATH: it could put a workspace's files on the import path.
-        self._environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+        self._environment = clean_environment()
+        self._environment.pop("PYTHONPATH", None)
         self._environment |= environment or {}
         self._options = dict(options or {})
         self._pending: dict[int, Answer] = {}
@@ -223,6 +225,11 @@ class Editor:
     async def recent_requests(self) -> list[RequestRecord]:
         """The server's records of the last inline requests, oldest first."""
         return msgspec.convert(await self.ask(RECENT_REQUESTS), list[RequestRecord])
+
+    @property
+    def pid(self) -> int:
+        """Of the server's process."""
+        return self._process.pid
 
     def cpu_seconds(self) -> float:
         """Processor time that the server and its children have used since its start."""

@@ -6,10 +6,13 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bench.random_weights import TYPE_NUMBERS, random_tensor
+from bench.random_weights import TYPE_NUMBERS, encoded, random_tensor
 from inference.models.gguf_format import SCALAR_FORMATS, TENSOR_TYPES, ValueType
 
 _ALIGNMENT = 32
@@ -76,9 +79,16 @@ class TensorPlan:
 
 
 def write_model(
-    path: Path, metadata: Mapping[str, Value], tensors: Sequence[TensorPlan], seed: int
+    path: Path,
+    metadata: Mapping[str, Value],
+    tensors: Sequence[TensorPlan],
+    seed: int,
+    known: Mapping[str, NDArray[Any]] = MappingProxyType({}),
 ) -> None:
-    """Writes a model of random weights, the same for the same seed. Whole or not at all."""
+    """Writes a model of random weights, the same for the same seed. Whole or not at all.
+
+    `known`: the values of tensors that are not random; F32, F16, Q8_0 and I64 can be written.
+    """
     parts = [b"GGUF", struct.pack("<IQQ", 3, len(tensors), len(metadata))]
     for key, value in metadata.items():
         parts += [_packed(key.encode()), struct.pack("<I", value.type), value.data]
@@ -95,7 +105,11 @@ def write_model(
     with partial.open("wb") as file:
         file.write(header + bytes(-len(header) % _ALIGNMENT))
         for tensor in tensors:
-            for piece in random_tensor(tensor.kind, tensor.n_elements, generator, mean=tensor.mean):
+            if tensor.name in known:
+                pieces = iter((encoded(tensor.kind, known[tensor.name]),))
+            else:
+                pieces = random_tensor(tensor.kind, tensor.n_elements, generator, mean=tensor.mean)
+            for piece in pieces:
                 file.write(piece)
             file.write(bytes(-tensor.n_bytes % _ALIGNMENT))
     partial.replace(path)

@@ -9,12 +9,14 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import msgspec
 import psutil
+
+from bench.machine import clean_environment
 
 START_TIMEOUT_S = 120.0
 
@@ -40,7 +42,10 @@ class LlamaServer:
     async def __aenter__(self) -> Self:
         try:
             self._process = await asyncio.create_subprocess_exec(
-                *self.command, stdout=asyncio.subprocess.DEVNULL, stderr=self._log
+                *self.command,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=self._log,
+                env=clean_environment(),
             )
         except OSError as error:
             self._log.close()
@@ -69,6 +74,28 @@ class LlamaServer:
         if status != 200:
             raise PeerError(f"llama-server answered {status}: {data[:300]!r}")
         return msgspec.json.decode(data)
+
+    async def stream(self, path: str, body: dict[str, Any]) -> AsyncIterator[bytes]:
+        """The events of one streamed request, over a connection of its own. Cancelling the task
+        that reads them closes it, which takes the request back. Raises PeerError."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port, limit=1 << 22)
+        try:
+            data = msgspec.json.encode(body)
+            head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+            head += f"Content-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
+            writer.write(head.encode() + data)
+            status = await reader.readline()
+            if b" 200 " not in status:
+                said = await reader.read(600)
+                raise PeerError(f"llama-server answered {status!r}: {said[-300:]!r}")
+            # Chunk sizes and blank lines stand between the events, which are a line each.
+            while line := await reader.readline():
+                if line.startswith(b"data: {"):
+                    yield line[len(b"data: ") :]
+        except (OSError, ValueError) as error:
+            raise PeerError(f"llama-server: {error}") from error
+        finally:
+            writer.close()
 
     def cpu_seconds(self) -> float:
         times = psutil.Process(self._process.pid).cpu_times()

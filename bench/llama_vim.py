@@ -51,6 +51,9 @@ MAX_LINE_SUFFIX = 8
 MAX_CACHED = 250
 MAX_TYPED_SINCE = 128
 RETRY_S = 0.1
+N_PREDICT = 128
+T_MAX_PREDICT_MS = 250
+T_MAX_PREDICT_AHEAD_MS = 1000
 
 
 class Context(NamedTuple):
@@ -72,11 +75,23 @@ class Response:
         self.shown = False
 
 
+class PeerCost(msgspec.Struct, frozen=True, kw_only=True):
+    """What all requests together cost."""
+
+    n_requests: int
+    n_prompt_tokens: int
+    n_evaluated_tokens: int
+    n_decoded_tokens: int
+    n_never_shown_tokens: int
+    n_evaluated_each: list[int]
+
+
 class LlamaVim:
     """The plugin, one buffer and its cache."""
 
-    def __init__(self, server: LlamaServer) -> None:
+    def __init__(self, server: LlamaServer, *, max_tokens: int = N_PREDICT) -> None:
         self._server = server
+        self._max_tokens = max_tokens
         self._cache: OrderedDict[str, tuple[Response, str]] = OrderedDict()
         self._job: asyncio.Task[None] | None = None
         self._retry: asyncio.TimerHandle | None = None
@@ -109,6 +124,18 @@ class LlamaVim:
         if self._failure is not None:
             raise self._failure
 
+    def cost(self) -> PeerCost:
+        """What all requests so far cost."""
+        responses = self.responses
+        return PeerCost(
+            n_requests=len(responses),
+            n_prompt_tokens=sum(r.n_evaluated + r.n_reused for r in responses),
+            n_evaluated_tokens=sum(r.n_evaluated for r in responses),
+            n_decoded_tokens=sum(r.n_decoded for r in responses),
+            n_never_shown_tokens=sum(r.n_decoded for r in responses if not r.shown),
+            n_evaluated_each=[r.n_evaluated for r in responses],
+        )
+
     # Asking
 
     def _cursor(self) -> tuple[int, int]:
@@ -132,20 +159,23 @@ class LlamaVim:
         if any(self._cached(key) is not None for key in hashes):
             return
         self._indent = context.indent
-        self._job = asyncio.create_task(self._run(context, hashes, 1000 if previous else 250))
+        t_max_predict_ms = T_MAX_PREDICT_AHEAD_MS if previous else T_MAX_PREDICT_MS
+        self._job = asyncio.create_task(self._run(context, hashes, t_max_predict_ms))
 
     def _retried(self, place: tuple[int, int] | None, previous: list[str]) -> None:
         self._retry = None
         self._request(place, previous)
 
     async def _run(self, context: Context, hashes: list[str], t_max_predict_ms: int) -> None:
+        # The look-ahead is for no key of its own.
+        key = None if t_max_predict_ms > T_MAX_PREDICT_MS else self._key
         body: dict[str, Any] = {
             "id_slot": 0,
             "input_prefix": context.prefix,
             "input_suffix": context.suffix,
             "input_extra": [],
             "prompt": context.middle,
-            "n_predict": 128,
+            "n_predict": self._max_tokens,
             "stop": [],
             "n_indent": context.indent,
             "top_k": 40,
@@ -166,9 +196,11 @@ class LlamaVim:
         try:
             response = Response(await self._server.post("/infill", body))
             self.responses.append(response)
-            for key in hashes:
-                self._cache[key] = (response, response.content)
-                self._cache.move_to_end(key)
+            if key is not None:
+                key.n_evaluated = response.n_evaluated
+            for text in hashes:
+                self._cache[text] = (response, response.content)
+                self._cache.move_to_end(text)
                 while len(self._cache) > MAX_CACHED:
                     self._cache.popitem(last=False)
             if not self._hint:
@@ -292,25 +324,3 @@ def _key(before: str, after: str) -> str:
 
 def _lines(text: str) -> list[str]:
     return re.split(r"\r?\n", text)
-
-
-class PeerCost(msgspec.Struct, frozen=True, kw_only=True):
-    """What all requests together cost."""
-
-    n_requests: int
-    n_prompt_tokens: int
-    n_evaluated_tokens: int
-    n_decoded_tokens: int
-    n_never_shown_tokens: int
-    n_evaluated_each: list[int]
-
-
-def cost(responses: list[Response]) -> PeerCost:
-    return PeerCost(
-        n_requests=len(responses),
-        n_prompt_tokens=sum(r.n_evaluated + r.n_reused for r in responses),
-        n_evaluated_tokens=sum(r.n_evaluated for r in responses),
-        n_decoded_tokens=sum(r.n_decoded for r in responses),
-        n_never_shown_tokens=sum(r.n_decoded for r in responses if not r.shown),
-        n_evaluated_each=[r.n_evaluated for r in responses],
-    )

@@ -13,6 +13,7 @@ import msgspec
 import psutil
 
 PROJECT = Path(__file__).resolve().parent.parent
+_ENGINE_VARIABLES = {"GOMP_SPINCOUNT", "GGML_NO_BACKTRACE"}
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +66,12 @@ def machine() -> Machine:
         system=f"{platform.system()} {platform.release()}",
         load_before=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
     )
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's environment for a child, without what the engine sets here for its own
+    libraries: neither a peer nor a server is to inherit that."""
+    return {name: value for name, value in os.environ.items() if name not in _ENGINE_VARIABLES}
 
 
 def commit() -> str:

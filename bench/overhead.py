@@ -29,7 +29,7 @@ from typing import Any
 import msgspec
 
 from bench.cold import Answered, cold_completion, documents
-from bench.direct import Job, Timing
+from bench.direct_job import Job, Timing
 from bench.direct_process import DirectProcess
 from bench.editor import Editor, EditorError, require_sotto, sotto_command
 from bench.machine import Provenance, provenance
@@ -100,9 +100,10 @@ async def completions(
         status = await editor.ready(model)
         assert status.model is not None
         ids = PromptIds(status.model)
+        model_file, n_ctx = status.model.path, status.model.n_ctx
         async with (
-            DirectProcess(status.model, status.threads, "defaults") as defaults,
-            DirectProcess(status.model, status.threads, "engine") as engine,
+            DirectProcess(model_file, status.threads, n_ctx, "defaults") as defaults,
+            DirectProcess(model_file, status.threads, n_ctx, "engine") as engine,
         ):
             for index, document in enumerate(documents(n, salt=f"{time.time_ns():x}")):
                 tokens = ids.of(document.uri, document.asked_text, document.offset)

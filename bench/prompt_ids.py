@@ -18,11 +18,18 @@ class PromptIds:
     """Prompts for the model that a server says it has loaded. Belongs to the thread it is made
     on."""
 
-    def __init__(self, model: StatusModel) -> None:
-        """Raises ModelError."""
+    def __init__(self, model: StatusModel, max_tokens: int | None = None) -> None:
+        """
+        Args:
+            max_tokens: that the server was told to write at most; None if it was told nothing.
+
+        Raises ModelError.
+        """
         config = EngineConfig(model_path=Path(model.path), n_ctx=model.n_ctx, n_threads=1)
         self._loaded = load_model(config, lambda _progress: True)
-        self._sampling = SamplingParams(max_tokens=InlineCompletionSettings().max_tokens)
+        self._sampling = SamplingParams(
+            max_tokens=max_tokens or InlineCompletionSettings().max_tokens
+        )
 
     def of(self, uri: str, text: str, offset: int) -> list[int]:
         """The prompt for a cursor at `offset`, with the file outside any open folder."""

@@ -1,4 +1,4 @@
-"""Random numbers in the formats of ggml, made as they lie in a file.
+"""Random and given numbers in the formats of ggml, made as they lie in a file.
 
 A quantized block is random bits behind a scale that gives them the spread wanted, so nothing has
 to be quantized: a billion weights take seconds. They are spread evenly, not normally, which no
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ _SUBSCALE = 32
 """Of the blocks of 256: a scale of six bits for each sub-block, here the same for all."""
 _PACKED_SUBSCALES = bytes([160] * 8 + [0] * 4)
 """Eight scales and eight minima of 32, as Q4_K and Q5_K pack them."""
+_DTYPES = {"F32": "<f4", "F16": "<f2", "I64": "<i8"}
 TYPE_NUMBERS = {kind.name: number for number, kind in TENSOR_TYPES.items()}
 
 
@@ -42,6 +44,22 @@ def random_tensor(
             blocks = generator.integers(0, 256, (n, block_bytes), np.uint8)
             _SCALERS[kind](blocks)
             yield blocks.tobytes()
+
+
+def encoded(kind: str, values: NDArray[Any]) -> bytes:
+    """The bytes of a tensor with these values; nothing but zeros for kinds that only they fit."""
+    if kind in _DTYPES:
+        return np.ascontiguousarray(values, _DTYPES[kind]).tobytes()
+    block_elements, block_bytes = TENSOR_TYPES[TYPE_NUMBERS[kind]][1:]
+    blocks = values.reshape(-1, block_elements).astype(np.float32)
+    if kind == "Q8_0":
+        scales = (np.abs(blocks).max(axis=1, keepdims=True) / 127).astype(np.float16)
+        divisors = np.where(scales == 0, 1, scales).astype(np.float32)
+        whole = np.clip(np.rint(blocks / divisors), -127, 127).astype(np.int8)
+        return np.hstack([scales.view(np.uint8), whole.view(np.uint8)]).tobytes()
+    if blocks.any():
+        raise ValueError(f"{kind} cannot be written")
+    return bytes(len(blocks) * block_bytes)
 
 
 def _half(value: float) -> Bytes:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 from typing import Protocol
 
-from bench.trace import Event, Move, Open, Session
+from bench.trace import Delete, Event, Insert, Move, Open, Session, apply
 
 ANSWER_TIMEOUT_S = 10.0
 
@@ -15,7 +15,16 @@ ANSWER_TIMEOUT_S = 10.0
 class Keystroke:
     """What became of one key. Times are `time.perf_counter()` seconds."""
 
-    __slots__ = ("answered_at", "n_chars", "pressed_at", "reason", "settled", "shown_at")
+    __slots__ = (
+        "answered_at",
+        "is_new_line",
+        "n_chars",
+        "n_evaluated",
+        "pressed_at",
+        "reason",
+        "settled",
+        "shown_at",
+    )
 
     def __init__(self) -> None:
         self.pressed_at = time.perf_counter()
@@ -27,6 +36,11 @@ class Keystroke:
         self.n_chars = 0
         self.reason = ""
         """Why nothing was shown; empty where something was, or while it is not known."""
+        self.is_new_line = False
+        """Whether the text was last changed on another line, or lines came or went."""
+        self.n_evaluated: int | None = None
+        """Prompt tokens evaluated for it; None where no request reached the model, or none that
+        could still be asked."""
         self.settled = asyncio.Event()
 
     @property
@@ -49,6 +63,27 @@ class Keystroke:
             self.answered_at = at
             self.reason = reason
         self.settled.set()
+
+
+class LineChanges:
+    """Tells the keys typed on along a line from those that are the first on theirs."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._row: int | None = None
+
+    def follow(self, event: Event) -> bool:
+        """Whether lines came or went with this event, or the last change was on another line."""
+        removed = ""
+        if isinstance(event, Delete):
+            removed = self._text[event.at : event.at + event.length]
+        self._text, cursor = apply(self._text, event)
+        if isinstance(event, Move):
+            return False
+        row, before = self._text.count("\n", 0, cursor), self._row
+        self._row = row
+        inserted = event.text if isinstance(event, Insert) else ""
+        return row != before or "\n" in removed + inserted
 
 
 class Driver(Protocol):
@@ -77,13 +112,16 @@ async def replay(
     keys: list[Keystroke] = []
     for session in sessions:
         await driver.open(session.file)
+        lines = LineChanges(session.file.text)
         due = time.perf_counter()
         for event in session.events:
             if speed is not None:
                 due += event.after_ms / 1e3 / speed
                 await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            is_new_line = lines.follow(event)
             key = driver.press(event)
             if key is not None:
+                key.is_new_line = is_new_line
                 keys.append(key)
                 if speed is None:
                     await _settle(key)

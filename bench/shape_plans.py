@@ -178,7 +178,8 @@ def file_type(quantization: str) -> int:
 def _type(name: str, shape: tuple[int, ...], quantization: str, n_layers: int) -> str:
     if len(shape) == 1 or _PLAIN.search(name):
         return "F32"
-    kind = {"f16": "F16", "q8_0": "Q8_0", "q4_0": "Q4_0", "q4_k_m": "Q4_K"}[quantization]
+    kinds = {"f32": "F32", "f16": "F16", "q8_0": "Q8_0", "q4_0": "Q4_0", "q4_k_m": "Q4_K"}
+    kind = kinds[quantization]
     if name == "token_embd.weight" and kind in ("Q4_0", "Q4_K"):
         kind = "Q6_K"  # It is the output's matrix as well.
     elif quantization == "q4_k_m":

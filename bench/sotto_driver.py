@@ -29,6 +29,8 @@ class SottoDriver:
         self._settling: set[asyncio.Task[None]] = set()
         self._since_collected = 0
         self._shown: set[int] = set()
+        self._keys: dict[int | str, Keystroke] = {}
+        """By request."""
         self._n_opened = 0
         self.records: dict[int | str, RequestRecord] = {}
         self.errors: Counter[str] = Counter()
@@ -48,6 +50,7 @@ class SottoDriver:
         key = Keystroke()
         self._editor.press(event)
         self._last = answer = self._editor.complete()
+        self._keys[answer.request_id] = key
         task = asyncio.create_task(self._settle(key, answer))
         self._settling.add(task)
         task.add_done_callback(self._settling.discard)
@@ -61,6 +64,12 @@ class SottoDriver:
         """Fetch the records that are still missing."""
         await self.idle()
         await self._collect()
+
+    def forget(self) -> None:
+        """Drop what was noted of the keys so far, to type on for hours."""
+        self.records.clear()
+        self._keys.clear()
+        self._shown.clear()
 
     async def _settle(self, key: Keystroke, answer: Answer) -> None:
         await answer.done.wait()
@@ -86,6 +95,9 @@ class SottoDriver:
     async def _collect(self) -> None:
         for record in await self._editor.recent_requests():
             self.records[record.id] = record
+            key = self._keys.get(record.id)
+            if key is not None and record.n_prompt_tokens:
+                key.n_evaluated = record.n_evaluated_tokens
 
     def cost(self) -> SottoCost:
         """What all requests together cost, from the server's own records."""

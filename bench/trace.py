@@ -163,6 +163,16 @@ def take(sessions: Sequence[Session], n_keys: int) -> list[Session]:
     return [_cut(session, share) for session, share in zip(sessions, shares, strict=True) if share]
 
 
+def shifted(session: Session, heading: str) -> Session:
+    """The session with a heading at the start of its file, and every event that much further."""
+
+    def moved(event: Event) -> Event:
+        return msgspec.structs.replace(event, at=event.at + len(heading))
+
+    file = msgspec.structs.replace(session.file, text=heading + session.file.text)
+    return Session(file, tuple(moved(event) for event in session.events))
+
+
 def _cut(session: Session, n_keys: int) -> Session:
     events: list[Event] = []
     for event in session.events:

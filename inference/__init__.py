@@ -34,6 +34,7 @@ from inference.models.memory import estimate_memory
 from inference.models.summary import ModelSummary, inspect_model
 from inference.types import (
     Chunk,
+    DraftCounts,
     EngineState,
     EngineStatus,
     FimPrompt,
@@ -44,9 +45,11 @@ from inference.types import (
     Priority,
     Prompt,
     SamplingParams,
+    SpeculationMode,
     TextPrompt,
     TokenPrompt,
     Usage,
+    add_counts,
 )
 
 __all__ = [
@@ -57,6 +60,7 @@ __all__ = [
     "ChatTemplateError",
     "ChatUnsupportedError",
     "Chunk",
+    "DraftCounts",
     "Engine",
     "EngineClosedError",
     "EngineConfig",
@@ -82,12 +86,14 @@ __all__ = [
     "PromptTooLongError",
     "RuntimeInfo",
     "SamplingParams",
+    "SpeculationMode",
     "TextPrompt",
     "TokenPrompt",
     "Tool",
     "ToolCall",
     "UnsupportedModelError",
     "Usage",
+    "add_counts",
     "builtin_model_path",
     "estimate_memory",
     "hardware_report",

@@ -41,10 +41,12 @@ class Match:
     order: int
     counts: Counter[int]
     latest: int
+    place: int
+    """Where the latest stands in the index."""
 
     @property
     def length_class(self) -> int:
-        return bisect_right(_ROW_STARTS, self.order) - 1
+        return length_class(self.order)
 
     @property
     def agreement(self) -> int:
@@ -53,6 +55,11 @@ class Match:
         total = self.counts.total()
         share = self.counts.most_common(1)[0][1] / total
         return 0 if share < 0.5 else 1 if share < 1 else 2 if total == 1 else 3
+
+
+def length_class(order: int) -> int:
+    """Of a match of so many tokens, 0 to `N_LENGTHS - 1`."""
+    return bisect_right(_ROW_STARTS, order) - 1
 
 
 class NgramIndex:
@@ -72,9 +79,24 @@ class NgramIndex:
         self._tokens = np.array(joined, dtype=np.int32)
         self._places = np.argsort(self._tokens[:-1], kind="stable")
         self._sorted = self._tokens[self._places]
+        self._last: tuple[Sequence[int], int, Match | None] | None = None
 
     def longest_match(self, context: Sequence[int]) -> Match | None:
-        """The continuations of the longest earlier match, or None without any."""
+        """The continuations of the longest earlier match, or None without any.
+
+        `context` must only ever grow: it is asked for twice at each length, by the cache model and
+        by whoever drafts, and looked up once.
+        """
+        if self._last is None or self._last[0] is not context or self._last[1] != len(context):
+            self._last = context, len(context), self._find(context)
+        return self._last[2]
+
+    def run(self, place: int, n: int) -> list[int]:
+        """At most `n` tokens from `Match.place` on, up to the end of that text."""
+        tokens: list[int] = self._tokens[place : place + n].tolist()
+        return tokens[: tokens.index(GAP)] if GAP in tokens else tokens
+
+    def _find(self, context: Sequence[int]) -> Match | None:
         if not context:
             return None
         # Of the array's own type: another would have the whole of it converted.
@@ -91,7 +113,8 @@ class NgramIndex:
                 break
             places, order = longer, order + 1
         following = self._tokens[places + 1]
-        return Match(order, Counter(following.tolist()), int(following[places.argmax()]))
+        latest = int(places.max()) + 1
+        return Match(order, Counter(following.tolist()), int(self._tokens[latest]), latest)
 
 
 Weights = tuple[tuple[float, ...], ...]

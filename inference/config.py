@@ -7,15 +7,24 @@ from pathlib import Path
 import msgspec
 
 from inference.models.catalogue import PromptOrder
+from inference.types import SpeculationMode
 
 
 class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
     model_path: Path | None = None
     """A GGUF file; None is the built-in model."""
+    draft_model_path: Path | None = None
+    """A GGUF file that drafts for the model: a smaller model with the same tokens, or an EAGLE-3
+    head made for it."""
+    use_draft_heads: bool = True
+    """Draft with the layers for it (MTP) where the model's own file has them."""
     n_ctx: int | None = None
     """Tokens one request may use; None lets the model and the free memory decide."""
     n_threads: int | None = None
-    """None lets `inference.hardware` decide."""
+    """The most to use; None lets `inference.hardware` decide."""
+    adapt_threads: bool = True
+    """Use fewer while other programs need the cores (`inference/threads.py`). False always uses all
+    of them; for tests and comparisons."""
     n_gpu_layers: int | None = None
     """Layers to offload; None offloads all of them where the runtime has a GPU."""
     use_prefix_cache: bool = True
@@ -28,6 +37,8 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
     it (docs/engine.md). False is the model alone; for tests and comparisons."""
     prompt_order: PromptOrder | None = None
     """Order of fill-in-the-middle prompts; None takes the model family's from the catalogue."""
+    speculate: SpeculationMode = SpeculationMode.AUTO
+    """When drafted tokens are checked; docs/engine.md says what `AUTO` decides by."""
     use_token_healing: bool = True
     """Back up over what was typed of a word and let the model choose its tokens anew, constrained
     to the typed characters. False ends the prompt wherever the cursor is."""

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+import msgspec
+
 from inference.backends.base import LoadCancelledError
 from inference.config import EngineConfig
 from inference.errors import (
@@ -27,7 +29,13 @@ from inference.job import Event, Job
 from inference.loading import LoadedModel, load_model
 from inference.outbox import Outbox
 from inference.runner import Runner
-from inference.types import EngineState, EngineStatus, GenerationRequest, ModelInfo
+from inference.types import (
+    DraftCounts,
+    EngineState,
+    EngineStatus,
+    GenerationRequest,
+    ModelInfo,
+)
 
 _log = logging.getLogger(__name__)
 _PROGRESS_STEP = 0.02
@@ -110,7 +118,13 @@ class Engine:
         return self._status.model
 
     def status(self) -> EngineStatus:
-        return self._status
+        if self._runner is None or self._status.state is not EngineState.READY:
+            return self._status
+        return msgspec.structs.replace(self._status, n_threads=self._runner.n_threads)
+
+    def drafters(self) -> dict[str, DraftCounts]:
+        """What each drafter has drafted since the model was loaded, and how much was right."""
+        return {} if self._runner is None else self._runner.drafters
 
     def submit(self, request: GenerationRequest) -> Generation:
         """Queues a request. Raises `EngineNotReadyError` or `EngineClosedError`."""
@@ -206,6 +220,8 @@ class Engine:
             model.backend,
             model.prompts,
             use_prefix_cache=self._config.use_prefix_cache,
+            speculation=model.speculation,
+            adapt_threads=self._config.adapt_threads,
             wake=self._wake,
         )
         status = EngineStatus(
@@ -218,7 +234,7 @@ class Engine:
         outbox.put(lambda: self._ready(runner, status))
         try:
             while not self._is_closing:
-                if not runner.step():
+                if not runner.step() and not runner.idle():
                     with self._work:
                         self._work.wait_for(lambda: runner.has_work or self._is_closing)
         except Exception as error:  # noqa: BLE001 - reaches every waiter instead

@@ -20,6 +20,7 @@ import psutil
 from inference.cgroups import Cgroups
 
 _ROOT = Path("/")
+_LOOK_S = 0.2
 _KNOWN_FEATURES = [
     "sse4_2",
     "avx",
@@ -76,6 +77,8 @@ class HardwareReport(msgspec.Struct, frozen=True, kw_only=True):
     """Physical cores this process may run on."""
     cpu_quota: float | None
     """CPUs' worth of time that a container allows; None without such a limit."""
+    n_busy_cores: float
+    """Logical cores' worth of time that programs used while this was made."""
     total_memory_bytes: int
     available_memory_bytes: int
     """Free, or freed by the system on demand, within all limits."""
@@ -100,6 +103,7 @@ def hardware_report() -> HardwareReport:
         n_logical_cores=os.cpu_count() or 1,
         n_usable_cores=_usable_cores()[0],
         cpu_quota=limits.cpu_quota(),
+        n_busy_cores=busy_cores(),
         total_memory_bytes=psutil.virtual_memory().total,
         available_memory_bytes=available_memory(),
         memory_limit_bytes=limits.memory_limit(),
@@ -115,6 +119,11 @@ def available_memory() -> int:
     free = psutil.virtual_memory().available
     limit = Cgroups(_ROOT).memory_available()
     return free if limit is None else min(free, limit)
+
+
+def busy_cores() -> float:
+    """Logical cores' worth of time that is used now, on the whole machine. Waits for a moment."""
+    return (os.cpu_count() or 1) * psutil.cpu_percent(interval=_LOOK_S) / 100
 
 
 def choose_threads() -> ThreadChoice:

@@ -13,6 +13,7 @@ from inference.detokenizer import Detokenizer
 from inference.errors import InferenceError
 from inference.prompts.fim import BuiltPrompt
 from inference.sampling import Sampler
+from inference.speculation.speculator import Speculator
 from inference.stopping import StopMatcher
 from inference.types import (
     Chunk,
@@ -37,6 +38,8 @@ class Job:
         self.id = next(_ids)
         self.request = request
         self.is_cancelled = False
+        self.keeps: str | None = None
+        """A hint whose sequence it must not take."""
         self.sequence: int | None = None
         """Where its tokens are evaluated; None until it has begun."""
         self.n_past = 0
@@ -44,6 +47,8 @@ class Job:
         self.tokens: list[int] = []
         """The prompt's, then the generated ones."""
         self.n_prompt = 0
+        self.stops: tuple[int, ...] = ()
+        """Positions in the prompt at which its sequence's state is saved."""
         self.n_interruptions = 0
         """Prefill calls in a row that were given up for a higher priority."""
         self.n_reused = 0
@@ -55,10 +60,14 @@ class Job:
         self._first_text: float | None = None
         self._constraint = b""
         self._n_dropped_messages = 0
+        self.n_steps = 0
         self._n_decoded = 0
         self._token_ids: list[int] = []
         self._logprobs: list[float] = []
         self._text: list[str] = []
+        self.context: list[int] = []
+        """The text that is continued, and what was generated of it."""
+        self.speculator: Speculator | None = None
 
     @property
     def priority(self) -> Priority:
@@ -75,6 +84,11 @@ class Job:
     @property
     def in_prefill(self) -> bool:
         return self.n_past < self.n_prompt
+
+    @property
+    def n_wanted(self) -> int:
+        """Tokens it may still generate."""
+        return self.request.sampling.max_tokens - len(self._token_ids)
 
     @property
     def must_be_exact(self) -> bool:
@@ -97,7 +111,7 @@ class Job:
         self._constraint = prompt.constraint
         self._vocabulary = vocabulary
         self._cache_model = cache_model
-        self._continued = list(prompt.above)
+        self.context = list(prompt.above)
         self._detokenizer = Detokenizer(skip=prompt.constraint)
         self._stops = StopMatcher((*self.request.sampling.stop, *stops))
 
@@ -110,13 +124,13 @@ class Job:
         Returns why the generation is over, or None. Raises `BackendError` for broken logits.
         """
         if self._cache_model is not None:
-            logits = self._cache_model.mix(self._continued, logits)
+            logits = self._cache_model.mix(self.context, logits)
         choice = self._sampler.choose(logits, self._allowed())
         self._n_decoded += 1
         if choice.token in self._vocabulary.end_ids:
             return FinishReason.STOP
         self.tokens.append(choice.token)
-        self._continued.append(choice.token)
+        self.context.append(choice.token)
         piece = self._vocabulary.piece(choice.token)
         n_spelt = min(len(self._constraint), len(piece))
         self._constraint = self._constraint[n_spelt:]
@@ -176,6 +190,8 @@ class Job:
             n_evaluated_tokens=max(min(self.n_past, self.n_prompt) - self.n_reused, 0),
             n_decoded_tokens=self._n_decoded,
             n_dropped_messages=self._n_dropped_messages,
+            n_steps=self.n_steps,
+            drafters=dict(self.speculator.counts) if self.speculator else {},
             queue_ms=1e3 * ((self._begun or now) - self._submitted),
             prefill_ms=self.prefill_ms,
             first_text_ms=None if first_text is None else 1e3 * (first_text - self._submitted),

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
 from inference.backends.base import Backend
 from inference.config import EngineConfig
-from inference.errors import ModelTooLargeError
+from inference.errors import ModelError, ModelTooLargeError
 from inference.hardware import choose_threads
 from inference.models.catalogue import family_named
+from inference.models.draft import Draft, find_draft
 from inference.models.summary import ModelSummary, inspect_model
 from inference.prompts.build import PromptBuilder
+from inference.speculation.policy import SMALL_MODEL_BYTES, Speculation
 from inference.trial import TrialUnavailableError, ensure_tried, try_model
 from inference.types import ModelInfo
 
@@ -26,12 +28,15 @@ class LoadedModel:
     backend: Backend
     prompts: PromptBuilder
     info: ModelInfo
+    speculation: Speculation | None = None
+    """None speculates nowhere."""
     notice: str | None = None
     """What is not as it was asked for, for a person; None if all is."""
 
 
 def load_model(config: EngineConfig, report: Callable[[float], bool]) -> LoadedModel:
-    """Loads a model file; one that was not seen before first on trial, in a child process.
+    """Loads a model file and what drafts for it; files that were not seen before first on trial, in
+    a child process. A model that cannot be drafted for is loaded without, with a notice.
 
     Args:
         report: called with the share that is loaded, 0 to 1; returning False stops loading.
@@ -39,10 +44,30 @@ def load_model(config: EngineConfig, report: Callable[[float], bool]) -> LoadedM
     Raises a `ModelError`, or `LoadCancelledError`.
     """
     summary = inspect_model(config.model_path)
+    notices: list[str | None] = []
+    try:
+        draft = find_draft(summary, config)
+        if draft is not None:
+            return _load_tried(summary, config, draft, report)
+    except ModelError as error:
+        notices.append(f"{error} {summary.name} runs without drafts.")
+        _log.warning("%s", notices[0])
+    loaded = _load_tried(summary, config, None, report)
+    notices.append(loaded.notice)
+    return replace(loaded, notice=" ".join(filter(None, notices)) or None)
+
+
+def _load_tried(
+    summary: ModelSummary,
+    config: EngineConfig,
+    draft: Draft | None,
+    report: Callable[[float], bool],
+) -> LoadedModel:
     # The built-in model came with the program, as did the code that would try it.
-    if not summary.is_builtin and ensure_tried(summary, config, lambda p: report(p / 2)):
-        return load_checked(summary, config, lambda p: report(0.5 + p / 2))
-    return load_checked(summary, config, report)
+    is_known = summary.is_builtin and (draft is None or draft.path is None)
+    if not is_known and ensure_tried(summary, config, lambda p: report(p / 2), draft=draft):
+        return load_checked(summary, config, lambda p: report(0.5 + p / 2), draft)
+    return load_checked(summary, config, report, draft)
 
 
 def try_again(config: EngineConfig) -> bool:
@@ -51,16 +76,23 @@ def try_again(config: EngineConfig) -> bool:
     Raises a `ModelError`.
     """
     try:
-        try_model(inspect_model(config.model_path), config)
+        summary = inspect_model(config.model_path)
+        try_model(summary, config, draft=find_draft(summary, config))
     except TrialUnavailableError:
         return False
     return True
 
 
 def load_checked(
-    summary: ModelSummary, config: EngineConfig, report: Callable[[float], bool]
+    summary: ModelSummary,
+    config: EngineConfig,
+    report: Callable[[float], bool],
+    draft: Draft | None = None,
 ) -> LoadedModel:
-    """Loads a model file in this process, whatever it may do to it."""
+    """Loads a model file in this process, whatever it may do to it.
+
+    Raises a `ModelError` for either of the two, or `LoadCancelledError`.
+    """
     n_threads = config.n_threads or choose_threads().n_threads
     # Imported only now: this loads the runtime's shared libraries.
     from inference.backends.llama_bindings import has_gpu
@@ -68,14 +100,14 @@ def load_checked(
 
     notices: list[str] = []
     try:
-        backend = LlamaCppBackend(summary, config, n_threads, report)
+        backend = LlamaCppBackend(summary, config, n_threads, report, draft)
     except ModelTooLargeError as error:
         if not has_gpu() or config.n_gpu_layers == 0:
             raise
         notices.append(f"{error} It runs on the CPU.")
         _log.warning("%s", notices[0])
         on_cpu = msgspec.structs.replace(config, n_gpu_layers=0)
-        backend = LlamaCppBackend(summary, on_cpu, n_threads, report)
+        backend = LlamaCppBackend(summary, on_cpu, n_threads, report, draft)
     notices += backend.notices
     try:
         prompts = PromptBuilder(
@@ -90,7 +122,16 @@ def load_checked(
         backend.close()
         raise
     info = _info(summary, backend.n_ctx, supports_chat=prompts.supports_chat)
-    return LoadedModel(backend, prompts, info, " ".join(notices) or None)
+    speculation: Speculation | None = None
+    if backend.n_rollback >= backend.rows.minimum - 1:
+        # Whoever loads a model to draft wants it to be asked.
+        is_free = (
+            not backend.is_on_cpu
+            or summary.size_bytes <= SMALL_MODEL_BYTES
+            or backend.draft_model is not None
+        )
+        speculation = Speculation(config.speculate, backend.rows, is_second_row_free=is_free)
+    return LoadedModel(backend, prompts, info, speculation, " ".join(notices) or None)
 
 
 def _info(summary: ModelSummary, n_ctx: int, *, supports_chat: bool) -> ModelInfo:

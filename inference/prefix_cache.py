@@ -6,6 +6,9 @@ the requests that filled them: that is the cache.
 A slot's tokens are *exact* up to the point where they were evaluated as a prompt. Tokens that were
 decoded one by one went through other kernels, which round differently, so a prompt that must give
 the same bits as from an empty cache may reuse the exact ones only.
+
+Where a slot cannot be cut, because of recurrent layers, it is reused whole or from one of the
+states that were saved of it (`inference.checkpoints`).
 """
 
 from __future__ import annotations
@@ -13,12 +16,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from inference.backends.base import RowPolicy, State
+from inference.checkpoints import Checkpoints, stops
+
 MIN_FORKED_TOKENS = 64
 """Copying a slot costs about as much as evaluating this many tokens."""
 HALVING_AGE = 32
 """A slot that was not used for this many requests counts half as likely to be used again."""
 STALE_TAIL_WEIGHT = 0.1
 """What a later request of the same document or conversation leaves behind is seldom wanted."""
+
+_ANY_ROWS = RowPolicy(maximum=64)
 
 
 @dataclass(slots=True)
@@ -35,16 +43,31 @@ class Slot:
 @dataclass(frozen=True, slots=True)
 class Lease:
     """A slot for one request. The caller makes the backend agree: `fork_of` is copied if given,
-    then the slot is cut to `n_reused` tokens."""
+    then the slot is cut to `n_reused` tokens, by way of `state` if given."""
 
     slot: int
     n_reused: int
     fork_of: int | None = None
+    state: State | None = None
+    stops: tuple[int, ...] = ()
+    """Positions in the prompt at which the slot's state should be saved and handed to `keep`."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reuse:
+    """Of a slot by a prompt."""
+
+    n_common: int
+    n_tokens: int
+    state: State | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Option:
-    lease: Lease
+    target: Slot
+    source: Slot
+    """Whose tokens are reused: the target's own, or those of one that is copied."""
+    reuse: _Reuse
     worth: float
     """Tokens that need not be evaluated, less the tokens that may have to be again later."""
 
@@ -52,16 +75,29 @@ class _Option:
 class PrefixCache:
     """See the module."""
 
-    def __init__(self, n_slots: int, *, can_truncate: bool = True, is_enabled: bool = True) -> None:
+    def __init__(
+        self,
+        n_slots: int,
+        *,
+        rows: RowPolicy = _ANY_ROWS,
+        can_truncate: bool = True,
+        max_state_bytes: int = 0,
+        is_enabled: bool = True,
+    ) -> None:
         """
         Args:
+            rows: how prompts are evaluated.
             can_truncate: whether slots can be cut anywhere; otherwise one is reused only if all
-                its tokens begin the new prompt.
+                its tokens begin the new prompt, or from a saved state.
+            max_state_bytes: memory for saved states.
             is_enabled: False never reuses anything.
         """
         self._slots = [Slot(index) for index in range(n_slots)]
+        self._rows = rows
         self._can_truncate = can_truncate
-        self._is_enabled = is_enabled
+        can_keep = is_enabled and not can_truncate
+        self._checkpoints = Checkpoints(n_slots, max_state_bytes if can_keep else 0)
+        self.is_enabled = is_enabled
         self._clock = 0
 
     @property
@@ -69,37 +105,89 @@ class PrefixCache:
         return sum(not slot.is_busy for slot in self._slots)
 
     @property
+    def unused(self) -> int | None:
+        """A slot that holds nothing, if there is one."""
+        free = (slot.index for slot in self._slots if not slot.is_busy and not slot.tokens)
+        return next(free, None)
+
+    @property
     def n_tokens(self) -> int:
         """Held in all slots; a copied prefix counts in each."""
         return sum(len(slot.tokens) for slot in self._slots)
 
-    def acquire(self, prompt: Sequence[int], hint: str = "", *, exact: bool = True) -> Lease | None:
-        """The slot to evaluate `prompt` in; None if all are busy.
+    @property
+    def n_states(self) -> int:
+        """Saved, each counted once."""
+        return self._checkpoints.n_states
+
+    @property
+    def n_state_bytes(self) -> int:
+        return self._checkpoints.n_bytes
+
+    def acquire(
+        self,
+        prompt: Sequence[int],
+        hint: str = "",
+        *,
+        exact: bool = True,
+        keep: str | None = None,
+    ) -> Lease | None:
+        """The slot to evaluate `prompt` in; None if all are busy, or the only one that is not is
+        the one last used with the hint `keep`.
 
         At least the last token of the prompt is left to be evaluated, as its logits are wanted.
         """
         self._clock += 1
-        options = list(self._options(list(prompt), hint, exact=exact))
+        options = list(self._options(list(prompt), hint, exact=exact, keep=keep))
         if not options:
             return None
-        lease = max(options, key=lambda option: option.worth).lease
-        slot = self._slots[lease.slot]
-        if lease.fork_of is not None:
-            source = self._slots[lease.fork_of]
+        best = max(options, key=lambda option: option.worth)
+        slot, source, reuse = best.target, best.source, best.reuse
+        if source is not slot:
             slot.tokens, slot.n_exact = source.tokens[:], source.n_exact
-        self._cut(slot, lease.n_reused)
+            self._checkpoints.copy(source.index, slot.index)
+        self._cut(slot, reuse.n_tokens)
+        if reuse.state is not None:
+            self._checkpoints.note_use(slot.index, reuse.state, self._clock)
         slot.hint, slot.last_used, slot.is_busy = hint, self._clock, True
-        return lease
+        return Lease(
+            slot.index,
+            reuse.n_tokens,
+            fork_of=None if source is slot else source.index,
+            state=reuse.state,
+            stops=self._stops(reuse, len(prompt)),
+        )
 
     def record(
-        self, index: int, position: int, tokens: Sequence[int], *, exact: bool = True
+        self,
+        index: int,
+        position: int,
+        tokens: Sequence[int],
+        *,
+        exact: bool = True,
+        n_rows: int | None = None,
     ) -> None:
-        """Notes that the backend evaluated `tokens` from `position` on; what was there is gone."""
+        """Notes that the backend evaluated `tokens` from `position` on; what was there is gone.
+
+        Args:
+            n_rows: of the call, with what was dropped of it. Of too few rows, or those beyond a
+                multiple, others would have gone through other kernels. None for the rest of a call
+                whose beginning is noted.
+        """
         slot = self._slots[index]
         self._cut(slot, position)
         if exact and slot.n_exact == position:
-            slot.n_exact += len(tokens)
+            slot.n_exact += len(tokens) if n_rows is None else min(len(tokens), self._agree(n_rows))
         slot.tokens += tokens
+
+    def _agree(self, n_rows: int) -> int:
+        """How many rows of a call have the bits that they would have in any other."""
+        return 0 if n_rows < self._rows.minimum else n_rows - n_rows % self._rows.multiple
+
+    def keep(self, index: int, state: State) -> None:
+        """Notes that `state` is that of all the slot's tokens."""
+        assert state.n_tokens == len(self._slots[index].tokens), "the state of something else"
+        self._checkpoints.add(index, state, self._clock)
 
     def truncate(self, index: int, n_tokens: int) -> None:
         """Notes that the backend cut the slot."""
@@ -110,34 +198,47 @@ class PrefixCache:
         slot = self._slots[index]
         slot.is_busy, slot.last_used = False, self._clock
 
-    def _options(self, prompt: list[int], hint: str, *, exact: bool) -> list[_Option]:
-        reusable = [self._n_reusable(slot, prompt, exact=exact) for slot in self._slots]
+    def _options(
+        self, prompt: list[int], hint: str, *, exact: bool, keep: str | None
+    ) -> list[_Option]:
+        reusable = [self._reuse(slot, prompt, exact=exact) for slot in self._slots]
         options: list[_Option] = []
+        kept = max(
+            (slot for slot in self._slots if slot.hint == keep),
+            key=lambda slot: slot.last_used,
+            default=None,
+        )
         for target in self._slots:
-            if target.is_busy:
+            if target.is_busy or target is kept:
                 continue
-            n_reused = reusable[target.index]
+            reuse = reusable[target.index]
             weight = STALE_TAIL_WEIGHT if target.hint == hint else 1.0
-            loss = weight * self._worth(target, len(target.tokens) - n_reused)
-            options.append(_Option(Lease(target.index, n_reused), n_reused - loss))
+            loss = weight * self._worth(target, len(target.tokens) - reuse.n_tokens)
+            options.append(_Option(target, target, reuse, reuse.n_tokens - loss))
             for source in self._slots:
-                n_forked = reusable[source.index]
-                if source is target or n_forked < MIN_FORKED_TOKENS or not self._can_truncate:
+                reuse = reusable[source.index]
+                if source is target or reuse.n_tokens < MIN_FORKED_TOKENS:
                     continue
                 loss = self._worth(target, len(target.tokens)) + MIN_FORKED_TOKENS
-                lease = Lease(target.index, n_forked, fork_of=source.index)
-                options.append(_Option(lease, n_forked - loss))
+                options.append(_Option(target, source, reuse, reuse.n_tokens - loss))
         return options
 
-    def _n_reusable(self, slot: Slot, prompt: list[int], *, exact: bool) -> int:
-        if not self._is_enabled:
-            return 0
-        limit = min(len(prompt) - 1, slot.n_exact if exact else len(slot.tokens))
+    def _stops(self, reuse: _Reuse, n_prompt: int) -> tuple[int, ...]:
+        if not self._checkpoints.is_enabled:
+            return ()
+        return stops(reuse.n_tokens, n_prompt, reuse.n_common, self._rows)
+
+    def _reuse(self, slot: Slot, prompt: list[int], *, exact: bool) -> _Reuse:
+        if not self.is_enabled:
+            return _Reuse(0, 0)
+        # What cannot be cut cannot go back either where a call would be too small.
+        n_left = 1 if self._can_truncate else self._rows.minimum
+        limit = min(len(prompt) - n_left, slot.n_exact if exact else len(slot.tokens))
         n_common = common_length(slot.tokens, prompt, limit)
-        if not self._can_truncate:
-            # The state is that after all its tokens, decoded ones included.
-            return n_common if n_common == len(slot.tokens) else 0
-        return n_common
+        if self._can_truncate or n_common == len(slot.tokens):
+            return _Reuse(n_common, n_common)
+        state = self._checkpoints.latest(slot.index, n_common)
+        return _Reuse(n_common, state.n_tokens if state else 0, state)
 
     def _worth(self, slot: Slot, n_tokens: int) -> float:
         age = self._clock - slot.last_used
@@ -145,6 +246,7 @@ class PrefixCache:
 
     def _cut(self, slot: Slot, n_tokens: int) -> None:
         del slot.tokens[n_tokens:]
+        self._checkpoints.cut(slot.index, n_tokens)
         slot.n_exact = min(slot.n_exact, n_tokens)
 
 

@@ -1,6 +1,7 @@
 """What the engine thread runs: one step at a time, synchronous, no asyncio.
 
-`step` evaluates one chunk of one job's prompt or decodes one token, and returns. Between steps
+`step` makes one call of the runtime for one job and returns: a chunk of its prompt, or the newest
+token with the drafted ones behind it, from which the next tokens are chosen. Between steps
 cancels take effect and a higher priority goes first; a job that was set aside keeps its sequence
 and goes on where it stopped.
 """
@@ -9,16 +10,30 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from inference.backends.base import Backend, Logits, Span
-from inference.chunks import next_chunk
+from inference.backends.base import Backend
+from inference.decoding import Decoder
 from inference.errors import InferenceError
+from inference.evaluator import Evaluator
 from inference.job import Job
 from inference.prefix_cache import PrefixCache
 from inference.prompts.build import PromptBuilder
+from inference.prompts.fim import BuiltPrompt
 from inference.scheduler import Scheduler
-from inference.types import FinishReason, Priority
+from inference.speculation.calibration import Calibration
+from inference.speculation.model_drafts import ModelDrafts
+from inference.speculation.policy import Speculation
+from inference.speculation.speculator import Speculator
+from inference.types import (
+    DraftCounts,
+    FinishReason,
+    GenerationRequest,
+    Priority,
+    SamplingParams,
+    SpeculationMode,
+    TokenPrompt,
+)
 
 MAX_INTERRUPTIONS = 3
 """A prefill call that was given up so often in a row is let through, or it would never end."""
@@ -33,6 +48,8 @@ class Runner:
         prompts: PromptBuilder,
         *,
         use_prefix_cache: bool = True,
+        speculation: Speculation | None = None,
+        adapt_threads: bool = True,
         wake: Callable[[], None] = lambda: None,
     ) -> None:
         """
@@ -41,25 +58,36 @@ class Runner:
         """
         self._backend = backend
         self._prompts = prompts
+        self._evaluator = Evaluator(backend, adapt_threads=adapt_threads)
         self._cache = PrefixCache(
             backend.n_sequences,
+            rows=backend.rows,
             can_truncate=backend.can_truncate,
+            max_state_bytes=backend.max_state_bytes,
             is_enabled=use_prefix_cache,
         )
+        self._speculation = speculation or Speculation(
+            SpeculationMode.NEVER, backend.rows, is_second_row_free=False
+        )
+        self._decoder = Decoder(backend, self._evaluator, self._cache, self._speculation)
         self._scheduler: Scheduler[Job] = Scheduler()
         self._wake = wake
         self._submitted: deque[Job] = deque()
         self._cancelled: deque[Job] = deque()
         self._evaluating: Job | None = None
+        self._calibration = Calibration(backend, self._evaluator, self._speculation.costs)
+        self._is_measuring = False
+        self._ahead: dict[str, Job] = {}
+        """Prompts that are evaluated before anyone asks for them, by the hint they are for."""
 
     def submit(self, job: Job) -> None:
         self._submitted.append(job)
         current = self._evaluating
-        if (
+        if self._is_measuring or (
             current is not None
             and job.priority < current.priority
             and current.in_prefill
-            and current.n_interruptions < MAX_INTERRUPTIONS
+            and (current.n_interruptions < MAX_INTERRUPTIONS or current.priority is Priority.WARMUP)
         ):
             self._backend.interrupt()
         self._wake()
@@ -74,6 +102,16 @@ class Runner:
         if self._evaluating is job:
             self._backend.interrupt()
         self._wake()
+
+    @property
+    def drafters(self) -> dict[str, DraftCounts]:
+        """Counts of all requests that have ended. From any thread: it is replaced whole."""
+        return self._speculation.totals
+
+    @property
+    def n_threads(self) -> int:
+        """Threads that decode one token now."""
+        return self._evaluator.n_threads
 
     @property
     def has_work(self) -> bool:
@@ -94,6 +132,17 @@ class Runner:
                     self._run(job)
                 return True
         return False
+
+    def idle(self) -> bool:
+        """Uses a moment without requests to measure. False: there is nothing (more) to measure."""
+        sequence = self._cache.unused
+        if not self._speculation.is_on or self._calibration.is_over or sequence is None:
+            return False
+        self._is_measuring = True
+        if not self.has_work:
+            self._calibration.step(sequence)
+        self._is_measuring = False
+        return True
 
     def fail_all(self, error: InferenceError) -> None:
         """Ends every job with `error`."""
@@ -132,80 +181,82 @@ class Runner:
         if not prompt.tokens:
             self._end(job, FinishReason.STOP)
             return False
-        self._lease(job)
+        if not self._lease(job):
+            self._end(job, FinishReason.CANCELLED)
+            return False
+        job.speculator = self._speculator(job, prompt)
+        if prompt.ahead and self._cache.is_enabled:
+            self._evaluate_ahead(prompt.ahead, job.request.sequence_hint)
         return True
 
-    def _lease(self, job: Job) -> None:
-        lease = self._cache.acquire(job.tokens, job.request.sequence_hint, exact=job.must_be_exact)
-        assert lease is not None, "no idle sequence although one was counted"
+    def _evaluate_ahead(self, tokens: Sequence[int], hint: str) -> None:
+        """Has a prompt evaluated when there is time, in another sequence than the hint's own."""
+        former = self._ahead.pop(hint, None)
+        if former is not None:
+            self._end(former, FinishReason.CANCELLED)
+        request = GenerationRequest(
+            prompt=TokenPrompt(tokens=tuple(tokens)),
+            sampling=SamplingParams(max_tokens=0),
+            priority=Priority.WARMUP,
+        )
+        self._ahead[hint] = job = Job(request, tell=lambda _event: None)
+        job.keeps = hint
+        self._scheduler.add(job)
+
+    def _speculator(self, job: Job, prompt: BuiltPrompt) -> Speculator | None:
+        if not self._speculation.covers(job.request):
+            return None
+        drafters = self._prompts.drafters(job.request, prompt)
+        model = self._backend.draft_model
+        if model is None:
+            return self._speculation.speculator(drafters)
+        assert job.sequence is not None
+        cost = self._speculation.drafting_cost
+        drafts = ModelDrafts(model, job.sequence, job.tokens, cost)
+        return self._speculation.speculator(drafters, drafts)
+
+    def _lease(self, job: Job) -> bool:
+        """Gives the job a sequence. False: only the one it must not take is left."""
+        lease = self._cache.acquire(
+            job.tokens, job.request.sequence_hint, exact=job.must_be_exact, keep=job.keeps
+        )
+        if lease is None:
+            return False
+        self._backend.draft_for(lease.slot, wanted=self._speculation.covers(job.request))
         if lease.fork_of is not None:
             self._backend.fork(lease.fork_of, lease.slot)
-        job.sequence, job.n_past = lease.slot, lease.n_reused
-        self._cut(job, lease.n_reused)
+        if lease.state is not None:
+            self._backend.restore(lease.slot, lease.state)
+        job.sequence, job.n_past, job.stops = lease.slot, lease.n_reused, lease.stops
+        self._decoder.cut(job, lease.n_reused)
         job.n_reused = job.n_past
-
-    def _cut(self, job: Job, n_tokens: int) -> None:
-        """Cuts the job's sequence, or clears it where the backend cannot cut."""
-        assert job.sequence is not None
-        if not self._backend.truncate(job.sequence, n_tokens):
-            self._backend.truncate(job.sequence, 0)
-            n_tokens = 0
-        job.n_past = n_tokens
-        self._cache.truncate(job.sequence, n_tokens)
+        return True
 
     def _run(self, job: Job) -> None:
         started = time.perf_counter()
         is_prefill = job.in_prefill
         self._evaluating = job
         try:
-            logits = self._prefill(job) if is_prefill else self._decode(job)
+            reason = self._decoder.step(job)
         finally:
             self._evaluating = None
         elapsed_ms = 1e3 * (time.perf_counter() - started)
         if is_prefill:
             job.prefill_ms += elapsed_ms
         self._scheduler.charge(job, elapsed_ms)
-        if logits is None or job.is_cancelled:
-            return
-        if not job.request.sampling.max_tokens:
-            self._end(job, FinishReason.LENGTH)
-            return
-        reason = job.advance(logits, room=self._backend.n_ctx - job.n_past)
         if reason is not None:
             self._end(job, reason)
-
-    def _prefill(self, job: Job) -> Logits | None:
-        """Evaluates one chunk of the prompt. Logits after the last one, None before."""
-        chunk = next_chunk(job.n_past, job.n_prompt, self._backend.rows)
-        if chunk.start < job.n_past:
-            self._cut(job, chunk.start)
-            job.n_reused = min(job.n_reused, job.n_past)
-            if job.n_past != chunk.start:
-                chunk = next_chunk(job.n_past, job.n_prompt, self._backend.rows)
-        return self._evaluate(job, chunk.end, is_prompt=True)
-
-    def _decode(self, job: Job) -> Logits | None:
-        return self._evaluate(job, len(job.tokens), is_prompt=False)
-
-    def _evaluate(self, job: Job, end: int, *, is_prompt: bool) -> Logits | None:
-        assert job.sequence is not None
-        tokens = job.tokens[job.n_past : end]
-        is_last = end == len(job.tokens)
-        span = Span(job.sequence, job.n_past, tokens, n_logits=int(is_last))
-        evaluation = self._backend.evaluate([span])
-        if not evaluation.completed:
-            job.n_interruptions += 1
-            return None
-        job.n_interruptions = 0
-        self._cache.record(job.sequence, job.n_past, tokens, exact=is_prompt)
-        job.n_past = end
-        return evaluation.logits[0] if is_last else None
 
     def _end(self, job: Job, reason: FinishReason) -> None:
         """Ends a job once; a cancel may come after the end."""
         if job.is_over:
             return
         self._scheduler.remove(job)
+        if job.keeps is not None and self._ahead.get(job.keeps) is job:
+            del self._ahead[job.keeps]
         if job.sequence is not None:
+            self._backend.draft_for(job.sequence, wanted=False)
             self._cache.release(job.sequence)
+        if job.speculator is not None:
+            self._speculation.add(job.speculator.counts)
         job.finish(reason)

@@ -3,7 +3,7 @@
 A higher priority goes first and preempts at the next step; inside a priority the first to come is
 served first. So that a busy higher priority does not starve the lower ones, each lower one that
 waits earns a share of the time spent on those above it, and has a turn when it has earned the cost
-of one of its steps.
+of one of its steps. Warm-up has what is left over: nobody waits for it.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Scheduler(Generic[JobT]):
         self._turn_ms[job.priority] = max(cost_ms, MIN_TURN_MS)
         self._earned_ms[job.priority] = max(self._earned_ms[job.priority] - cost_ms, 0.0)
         for priority in Priority:
-            if priority > job.priority and self._queues[priority]:
+            if job.priority < priority < Priority.WARMUP and self._queues[priority]:
                 self._earned_ms[priority] += cost_ms * MIN_SHARE
 
     def _has_earned_a_turn(self, priority: Priority) -> bool:

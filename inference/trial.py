@@ -28,6 +28,7 @@ import msgspec
 from inference.backends.base import LoadCancelledError
 from inference.config import EngineConfig
 from inference.errors import ModelTooLargeError
+from inference.models.draft import Draft
 from inference.models.identity import model_identity
 from inference.models.refusals import deadly, printable, shown
 from inference.models.summary import ModelSummary
@@ -68,26 +69,28 @@ def ensure_tried(
     config: EngineConfig,
     report: Callable[[float], bool],
     verdicts: Verdicts | None = None,
+    draft: Draft | None = None,
 ) -> bool:
     """Tries the model unless that was done before. Returns whether it was tried now.
 
     Args:
         report: called with the trial's progress, 0 to 1; returning False ends the trial.
+        draft: tried together with it.
 
     Raises `InvalidModelError` for a file on which a trial failed, now or before,
     `ModelTooLargeError`, `ModelNotFoundError` or `LoadCancelledError`.
     """
-    verdict = (verdicts or Verdicts()).get(_key(summary, config))
+    verdict = (verdicts or Verdicts()).get(_key(summary, config, draft))
     if verdict is None:
         _log.info("%s was not seen before and is loaded on trial.", summary.path.name)
         try:
-            try_model(summary, config, report, verdicts)
+            try_model(summary, config, report, verdicts, draft)
         except TrialUnavailableError as error:
             # Then nobody could use a model of their own. The checks in Python still count.
             _log.warning("A model cannot be tried in a process of its own: %s", error)
         return True
     if verdict.failure is not None:
-        raise deadly(summary.path, verdict.failure)
+        raise deadly((draft and draft.path) or summary.path, verdict.failure)
     return False
 
 
@@ -96,34 +99,47 @@ def try_model(
     config: EngineConfig,
     report: Callable[[float], bool] = lambda _progress: True,
     verdicts: Verdicts | None = None,
+    draft: Draft | None = None,
 ) -> None:
     """Tries the model, whatever is remembered of it, and remembers the verdict.
 
     Raises what `ensure_tried` does, and `TrialUnavailableError`.
     """
-    key = _key(summary, config)
-    verdict = _try(summary, config, report)
+    key = _key(summary, config, draft)
+    verdict = _try(summary, config, draft, report)
     (verdicts or Verdicts()).put(key, verdict)
     if verdict.failure is not None:
-        raise deadly(summary.path, verdict.failure)
+        raise deadly((draft and draft.path) or summary.path, verdict.failure)
 
 
-def _key(summary: ModelSummary, config: EngineConfig) -> str:
+def _key(summary: ModelSummary, config: EngineConfig, draft: Draft | None) -> str:
     # Imported only now: this loads the runtime's libraries.
     from inference.backends.llama_cpp_info import runtime_info
 
     runtime = runtime_info()
     device = "gpu" if runtime.has_gpu and config.n_gpu_layers != 0 else "cpu"
-    return f"{model_identity(summary)} {runtime.version} {device}"
+    key = f"{model_identity(summary)} {runtime.version} {device}"
+    if draft is None:
+        return key
+    return f"{key} {draft.kind} {model_identity(draft.summary) if draft.summary else ''}".rstrip()
 
 
-def _try(summary: ModelSummary, config: EngineConfig, report: Callable[[float], bool]) -> Verdict:
+def _try(
+    summary: ModelSummary,
+    config: EngineConfig,
+    draft: Draft | None,
+    report: Callable[[float], bool],
+) -> Verdict:
     arguments: list[str | os.PathLike[str]] = [*CHILD]
     if config.n_gpu_layers is not None:
         arguments += ["--gpu-layers", str(config.n_gpu_layers)]
     if config.n_threads is not None:
         arguments += ["--threads", str(config.n_threads)]
-    patience_s = PATIENCE_S + summary.size_bytes / _SLOW_DISK_BYTES_PER_S
+    size_bytes = summary.size_bytes
+    if draft is not None:
+        arguments += ["--draft-file", draft.path] if draft.path else ["--draft-heads"]
+        size_bytes = draft.added_to(summary).size_bytes
+    patience_s = PATIENCE_S + size_bytes / _SLOW_DISK_BYTES_PER_S
     trial = _Trial([*arguments, summary.path])
     try:
         is_over = trial.wait(patience_s, report)

@@ -1,6 +1,7 @@
 """The child process of a trial: loads one model file as the engine would, and uses it a little.
 
-    python -I -m inference.trial_child [--gpu-layers N] [--threads N] FILE
+    python -I -m inference.trial_child [--gpu-layers N] [--threads N]
+                                       [--draft-file FILE | --draft-heads] FILE
 
 Says how it goes in `TrialMessage`s on the stdout it was started with; whatever a library prints
 goes to stderr. It ends with its parent: stdin is a pipe that only the parent holds.
@@ -19,10 +20,12 @@ from pathlib import Path
 import msgspec
 import psutil
 
+from inference.backends.base import Backend, Span
 from inference.config import EngineConfig
 from inference.errors import BackendError, InferenceError, ModelTooLargeError
 from inference.job import Event, Job
 from inference.loading import load_checked
+from inference.models.draft import find_draft
 from inference.models.memory import estimate_memory
 from inference.models.summary import inspect_model
 from inference.runner import Runner
@@ -33,6 +36,7 @@ Say = Callable[[TrialMessage], None]
 
 _N_CTX = 512
 _MAX_TOKENS = 4
+_N_DRAFTED_AFTER = 12
 _SPARE_BYTES = 2 * 2**30
 """Beside what the model should need; stacks of many threads count too."""
 _BEFORE = "def add(a, b):\n\treturn 'é☃' + a\n\n\ndef subtract(a, b):\n    retu"
@@ -44,10 +48,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -I -m inference.trial_child")
     parser.add_argument("--gpu-layers", type=int)
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--draft-file", type=Path)
+    parser.add_argument("--draft-heads", action="store_true")
     parser.add_argument("file", type=Path)
     options = parser.parse_args()
     config = EngineConfig(
         model_path=options.file,
+        draft_model_path=options.draft_file,
+        use_draft_heads=options.draft_heads,
         n_ctx=_N_CTX,
         n_threads=options.threads,
         n_gpu_layers=options.gpu_layers,
@@ -76,8 +84,10 @@ def main() -> int:
 def _use(config: EngineConfig, say: Say, *, is_bounded: bool) -> None:
     """Raises whatever loading raises, and `BackendError` if nothing can be computed."""
     summary = inspect_model(config.model_path)
+    draft = find_draft(summary, config)
     if is_bounded:
-        _bound_memory(2 * estimate_memory(summary, _N_CTX) + _SPARE_BYTES)
+        needs = draft.added_to(summary) if draft else summary
+        _bound_memory(2 * estimate_memory(needs, _N_CTX) + _SPARE_BYTES)
 
     def report(progress: float) -> bool:
         say(TrialMessage(stage="progress", progress=progress))
@@ -88,7 +98,8 @@ def _use(config: EngineConfig, say: Say, *, is_bounded: bool) -> None:
         if isinstance(event, BackendError):
             raise event
 
-    model = load_checked(summary, config, report)
+    model = load_checked(summary, config, report, draft)
+    _draft(model.backend)
     runner = Runner(model.backend, model.prompts)
     sampling = SamplingParams(max_tokens=_MAX_TOKENS)
     # The second text has another end: its job cuts the sequence of the first and goes on there.
@@ -98,6 +109,17 @@ def _use(config: EngineConfig, say: Say, *, is_bounded: bool) -> None:
         while runner.step():
             pass
     model.backend.close()
+
+
+def _draft(backend: Backend) -> None:
+    if backend.draft_model is None:
+        return
+    tokens = backend.vocabulary.tokenize(_BEFORE)[:_N_DRAFTED_AFTER]
+    backend.draft_for(0, wanted=True)
+    backend.evaluate([Span(0, 0, tokens[:-1])])
+    backend.draft_model.draft(0, tokens, _MAX_TOKENS)
+    backend.draft_for(0, wanted=False)
+    backend.truncate(0, 0)
 
 
 def _take_stdout() -> Say:

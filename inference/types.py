@@ -51,6 +51,16 @@ class SamplingParams(msgspec.Struct, frozen=True, kw_only=True):
     """Generation ends before the first of these; the string itself is not part of the text."""
 
 
+class SpeculationMode(StrEnum):
+    """When drafted tokens are checked. The text is the same in `AUTO` and `NEVER`."""
+
+    AUTO = "auto"
+    """Where it cannot make a request slower."""
+    ALWAYS = "always"
+    """In every request: its calls then all have the rows that checking needs."""
+    NEVER = "never"
+
+
 class FimPrompt(msgspec.Struct, frozen=True, kw_only=True):
     """Fill in the middle: the text around a cursor. The engine chooses window, order and tokens."""
 
@@ -87,6 +97,11 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
     sequence_hint: str = ""
     """Requests with the same hint (a document's uri, a conversation's id) tend to share a prefix.
     It only guides which cached sequence is kept; any cached prefix may be reused."""
+    old_text: str = ""
+    """What the answer replaces: the present text of a region to be edited. The answer is drafted
+    from it."""
+    shown_text: str = ""
+    """The rest of a suggestion that was nearly right. Drafted from where that costs nothing."""
 
 
 class Chunk(msgspec.Struct, frozen=True):
@@ -99,6 +114,26 @@ class Chunk(msgspec.Struct, frozen=True):
     """Natural logarithm of each chosen token's probability, at temperature 1, before any filter."""
 
 
+class DraftCounts(msgspec.Struct, frozen=True):
+    """Of one drafter."""
+
+    n_drafted: int = 0
+    """Tokens given to the model to check."""
+    n_accepted: int = 0
+
+    def __add__(self, other: DraftCounts) -> DraftCounts:
+        return DraftCounts(self.n_drafted + other.n_drafted, self.n_accepted + other.n_accepted)
+
+
+def add_counts(
+    some: dict[str, DraftCounts], others: dict[str, DraftCounts]
+) -> dict[str, DraftCounts]:
+    """Sums by drafter, in the order of their names."""
+    none = DraftCounts()
+    names = sorted({*some, *others})
+    return {name: some.get(name, none) + others.get(name, none) for name in names}
+
+
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """What a request cost.
 
@@ -108,18 +143,28 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     n_prompt_tokens: int = 0
     n_reused_tokens: int = 0
     n_evaluated_tokens: int = 0
-    n_drafted_tokens: int = 0
-    n_accepted_tokens: int = 0
+    drafters: dict[str, DraftCounts] = {}
+    """What was drafted, by drafter, and how much of it was right."""
     n_decoded_tokens: int = 0
     """Tokens generated, the end-of-generation token included."""
     n_dropped_messages: int = 0
     """Of a conversation that was too long: its oldest ones, which the model did not see."""
+    n_steps: int = 0
+    """Calls of the runtime that chose tokens; without speculation as many as decoded tokens."""
     queue_ms: float = 0.0
     """From submit to the first work done."""
     prefill_ms: float = 0.0
     first_text_ms: float | None = None
     """From submit to the first text handed out; None if there was none."""
     total_ms: float = 0.0
+
+    @property
+    def n_drafted_tokens(self) -> int:
+        return sum(counts.n_drafted for counts in self.drafters.values())
+
+    @property
+    def n_accepted_tokens(self) -> int:
+        return sum(counts.n_accepted for counts in self.drafters.values())
 
 
 class GenerationResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,6 +204,7 @@ class EngineStatus(msgspec.Struct, frozen=True, kw_only=True):
     model: ModelInfo | None = None
     backend: str = ""
     n_threads: int = 0
+    """Used now to decode a token; fewer than usual while other programs need the cores."""
     load_progress: float | None = None
     """0 to 1 while loading."""
     notice: str | None = None

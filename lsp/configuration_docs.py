@@ -50,9 +50,9 @@ _SECURITY = """\
 Editors merge a folder's own settings into yours before the server sees them, so it cannot tell
 which is whose. Therefore what arrives after start-up can do no harm of this kind:
 
-- `model.path` is refused if it lies inside an open workspace folder (symbolic links are followed)
-  or on a network share: a folder that someone else made must not choose the file that is loaded.
-  `initializationOptions` and `--model` may name any file.
+- `model.path` and `model.draftPath` are refused if they lie inside an open workspace folder
+  (symbolic links are followed) or on a network share: a folder that someone else made must not
+  choose the file that is loaded. `initializationOptions` and `--model` may name any file.
 - `model.threads` counts only up to the number of processors, as more would stop the model; the
   editor's log for Sotto says so.
 - Where the log goes is said on the command line only (`--log-file`). No level that a setting can

@@ -40,6 +40,7 @@ _MARKS: dict[State, tuple[str, str]] = {
 }
 _GIB = 1024**3
 _USUAL_N_CTX = 8192
+_BUSY_CORES = 0.5
 _TRIAL = FimPrompt(
     prefix="def add(a, b):\n    return a + b\n\n\ndef subtract(a, b):\n    return a",
     suffix="\n\n\ndef multiply(a, b):\n    return a * b\n",
@@ -121,6 +122,13 @@ def _machine(hardware: HardwareReport) -> Iterator[Check]:
         state="ok",
         text=f"{hardware.n_threads} for the model: {hardware.threads_reason}",
     )
+    if hardware.n_busy_cores >= _BUSY_CORES:
+        yield Check(
+            part="threads",
+            state="note",
+            text=f"Other programs keep {hardware.n_busy_cores:.1f} of {hardware.n_logical_cores} "
+            "cores busy now: the model uses fewer threads while these would wait for each other.",
+        )
     free, total = hardware.available_memory_bytes, hardware.total_memory_bytes
     memory = f"{_size(free)} free of {_size(total)}"
     if hardware.memory_limit_bytes is not None:
@@ -224,6 +232,7 @@ async def _used(model_path: Path | None) -> Check:
             load_ms = 1000 * (perf_counter() - started)
             request = GenerationRequest(prompt=_TRIAL, sampling=SamplingParams(max_tokens=8))
             result = await engine.submit(request).result()
+            n_threads = engine.status().n_threads
     except InferenceError as error:
         return Check(part="engine", state="failed", text=str(error))
     usage = result.usage
@@ -231,7 +240,8 @@ async def _used(model_path: Path | None) -> Check:
         part="engine",
         state="ok",
         text=f"loaded in {load_ms:.0f} ms; read {usage.n_prompt_tokens} tokens and wrote "
-        f"{usage.n_decoded_tokens} in {usage.total_ms:.0f} ms",
+        f"{usage.n_decoded_tokens} in {usage.total_ms:.0f} ms "
+        f"({n_threads} {'thread' if n_threads == 1 else 'threads'} in the end)",
     )
 
 

@@ -13,7 +13,15 @@ from time import monotonic
 
 import msgspec
 
-from inference import Engine, EngineConfig, EngineState, EngineStatus, InferenceError, ModelInfo
+from inference import (
+    DraftCounts,
+    Engine,
+    EngineConfig,
+    EngineState,
+    EngineStatus,
+    InferenceError,
+    ModelInfo,
+)
 from lsp.client import Client, Progress
 from lsp.settings import ModelSettings
 
@@ -76,6 +84,11 @@ class EngineHost:
             state = EngineState.CLOSED if self._is_closed else EngineState.STOPPED
             return EngineStatus(state=state)
         return self._engine.status()
+
+    @property
+    def drafters(self) -> dict[str, DraftCounts]:
+        """What each drafter of the loaded model has drafted, and how much was right."""
+        return {} if self._engine is None else self._engine.drafters()
 
     @property
     def ready(self) -> Ready | None:
@@ -291,8 +304,10 @@ def _engine_config(model: ModelSettings, model_path: Path | None) -> EngineConfi
     path = model_path
     if path is None and model.path is not None:
         path = Path(model.path).expanduser()
+    draft_path = None if model.draft_path is None else Path(model.draft_path).expanduser()
     return EngineConfig(
         model_path=path,
+        draft_model_path=draft_path,
         n_ctx=model.context_size,
         # More threads than processors wait for each other: ten times as many stop the model dead,
         # and a folder's settings may say so.

@@ -32,6 +32,19 @@ class ModelOptions(_Group):
         ]
         | None
     ) = None
+    draft_path: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                description="A file (GGUF) that drafts for the model, which then writes several "
+                "words at once where the draft was right: a smaller model of the same family, or "
+                "an EAGLE-3 head made for it. The same paths are allowed as for `path`. Layers for "
+                "drafting in the model's own file (MTP) are used without this.",
+            ),
+        ]
+        | None
+    ) = None
     context_size: (
         Annotated[
             int,
@@ -62,8 +75,8 @@ class ModelOptions(_Group):
             Meta(
                 ge=1,
                 le=1024,
-                description="Threads that compute; never more than the processors Sotto may run "
-                "on. Without it the machine's cores decide.",
+                description="Threads that compute at most; never more than the processors Sotto "
+                "may run on. Without it the machine's cores decide.",
             ),
         ]
         | None

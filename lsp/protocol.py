@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
+from inference import DraftCounts
+
 STATUS = "sotto/status"
 """Request without parameters → `Status`; also a notification with one whenever it changes."""
 RECENT_REQUESTS = "sotto/recentRequests"
@@ -43,6 +45,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     threads: int
     rss_bytes: int
     """Memory the server's process holds."""
+    drafters: dict[str, DraftCounts]
+    """What each drafter has drafted since the model was loaded, and how much of it was right."""
     version: str
     """Sotto's."""
     message: str | None

@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from inference import Usage
+from inference import DraftCounts, Usage, add_counts
 
 N_KEPT = 200
 
@@ -44,6 +44,8 @@ class RequestRecord(msgspec.Struct, kw_only=True):
     n_drafted_tokens: int = 0
     n_accepted_tokens: int = 0
     n_decoded_tokens: int = 0
+    drafters: dict[str, DraftCounts] = {}
+    """What each drafter drafted, and how much of it was right."""
     queue_ms: float = 0.0
     """Of the first candidate, as are the next two."""
     prefill_ms: float = 0.0
@@ -63,6 +65,7 @@ class RequestRecord(msgspec.Struct, kw_only=True):
         self.n_drafted_tokens += usage.n_drafted_tokens
         self.n_accepted_tokens += usage.n_accepted_tokens
         self.n_decoded_tokens += usage.n_decoded_tokens
+        self.drafters = add_counts(self.drafters, usage.drafters)
 
 
 class RecordLog:

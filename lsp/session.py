@@ -121,6 +121,7 @@ class Session:
             backend=engine.backend,
             threads=engine.n_threads,
             rss_bytes=psutil.Process().memory_info().rss,
+            drafters=self.engine.drafters,
             version=self.version,
             message=self.engine.message,
         )
@@ -153,11 +154,11 @@ class Session:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _announce_status(self) -> None:
-        """Tell the editor the status if anything but the memory in use has changed."""
+        """Tell the editor the status if anything but memory and counts has changed."""
         status = self.status()
         if self._announced is None or status.model != self._announced.model:
             self.forget_suggestions()
-        comparable = msgspec.structs.replace(status, rss_bytes=0)
+        comparable = msgspec.structs.replace(status, rss_bytes=0, drafters={})
         if comparable != self._announced and not self.is_shut_down():
             self._announced = comparable
             self.client.notify(STATUS, status)

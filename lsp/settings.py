@@ -18,10 +18,16 @@ from lsp.option_types import OptionType, group_types
 from lsp.options import AutoAlwaysNever, CustomAction
 
 _MAX_VALUE_CHARS = 60
+_MODEL_PATHS = {
+    "model.path": "with `--model` or in the initialization options",
+    "model.draftPath": "in the initialization options",
+}
+"""Options that name a file to load, and where they may name any."""
 
 
 class ModelSettings(msgspec.Struct, frozen=True, kw_only=True):
     path: str | None = None
+    draft_path: str | None = None
     context_size: int | None = None
     gpu_layers: int | None = None
     threads: int | None = None
@@ -145,8 +151,8 @@ def _check(key: str, leaf_type: OptionType, value: object, layer: Layer) -> str 
         leaf_type.convert(value)
     except msgspec.ValidationError:
         return f"`{key}` is {_shown(value)}, but must be {leaf_type.expected}."
-    if key == "model.path":
-        return _check_model_path(str(value), layer.refused_folders)
+    if key in _MODEL_PATHS:
+        return _check_model_path(key, str(value), layer.refused_folders)
     return None
 
 
@@ -165,17 +171,17 @@ def _known_actions(
     return tuple(action for action in actions if action in former.custom)
 
 
-def _check_model_path(value: str, refused_folders: tuple[Path, ...]) -> str | None:
+def _check_model_path(key: str, value: str, refused_folders: tuple[Path, ...]) -> str | None:
     try:
         path = Path(value).expanduser()
     except RuntimeError:  # `~name` of a user that does not exist
         path = Path(value)
     if not path.is_absolute() or "\0" in value:
-        return f"`model.path` is {_shown(value)}, but must be an absolute path or begin with `~`."
+        return f"`{key}` is {_shown(value)}, but must be an absolute path or begin with `~`."
     if not refused_folders:
         return None
     if value.startswith(("\\\\", "//")):
-        return f"`model.path` is {_shown(value)}, but must not be on a network share."
+        return f"`{key}` is {_shown(value)}, but must not be on a network share."
     # Symbolic links are followed: one inside a folder may lead out, and the other way round.
     real = os.path.realpath(path)
     if any(
@@ -184,8 +190,8 @@ def _check_model_path(value: str, refused_folders: tuple[Path, ...]) -> str | No
         for candidate in (real, path)
     ):
         return (
-            f"`model.path` is {_shown(value)}, which lies in an open folder. A folder must not "
-            "choose the model: name it with `--model` or in the initialization options."
+            f"`{key}` is {_shown(value)}, which lies in an open folder. A folder must not "
+            f"choose the model: name it {_MODEL_PATHS[key]}."
         )
     return None
 

@@ -16,6 +16,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.backends.draft_model import DraftModel
 from inference.backends.vocabulary import Vocabulary
 
 Logits = NDArray[np.float32]
@@ -62,6 +63,28 @@ class RowPolicy:
         if self.minimum % self.multiple or self.maximum % self.multiple:
             raise ValueError(f"{self.minimum} … {self.maximum} are no multiples of {self.multiple}")
 
+    def agrees_with(self, other: RowPolicy) -> bool:
+        """Whether rows of calls under both have the same bits."""
+        return (self.minimum, self.multiple) == (other.minimum, other.multiple)
+
+    def padded(self, n_rows: int) -> int:
+        """The least number of rows that a call for `n_rows` tokens may have."""
+        return -(-max(n_rows, self.minimum) // self.multiple) * self.multiple
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """What recurrent layers keep of the first `n_tokens` tokens of a sequence: a copy, from
+    `Backend.save`. Attention's part stays in the sequence, so it is of use only where these tokens
+    are still held."""
+
+    n_tokens: int
+    data: NDArray[np.uint8]
+
+    @property
+    def n_bytes(self) -> int:
+        return self.data.nbytes
+
 
 class LoadCancelledError(Exception):
     """Loading was given up because the engine was closed."""
@@ -87,14 +110,49 @@ class Backend(Protocol):
     def n_sequences(self) -> int: ...
 
     @property
-    def n_threads(self) -> int: ...
+    def n_threads(self) -> int:
+        """Threads that `evaluate` uses."""
+        ...
+
+    @property
+    def is_on_cpu(self) -> bool:
+        """Whether these threads do all of the work."""
+        ...
 
     @property
     def rows(self) -> RowPolicy: ...
 
     @property
+    def max_logits(self) -> int:
+        """Most rows with logits in one `evaluate`."""
+        ...
+
+    @property
     def can_truncate(self) -> bool:
-        """Whether a sequence can be cut anywhere. Recurrent state cannot: all or nothing."""
+        """Whether a sequence can be cut anywhere. Recurrent state cannot: see `n_rollback` and
+        `restore`."""
+        ...
+
+    @property
+    def n_rollback(self) -> int:
+        """How many tokens of a sequence's last `evaluate` call can be dropped again, as long as one
+        of that call is kept. `n_ctx` where a sequence can be cut anywhere; 0 where none can.
+
+        Once for each call, and only if the sequence was alone in it."""
+        ...
+
+    @property
+    def can_interrupt(self) -> bool:
+        """Whether `interrupt` does anything."""
+        ...
+
+    def set_threads(self, n_threads: int) -> None:
+        """From the next `evaluate` on; at most as many as it was loaded with. Changes no bit."""
+        ...
+
+    @property
+    def max_state_bytes(self) -> int:
+        """Memory that saved states may take together; 0 where none can be saved."""
         ...
 
     def evaluate(self, spans: Sequence[Span]) -> Evaluation:
@@ -102,11 +160,34 @@ class Backend(Protocol):
         ...
 
     def truncate(self, sequence: int, n_tokens: int) -> bool:
-        """Keeps the first `n_tokens`. False: impossible here, nothing was changed."""
+        """Keeps the first `n_tokens`. False: impossible here, nothing was changed.
+
+        Always possible are all and none, and as many of the last call's as `n_rollback` says."""
+        ...
+
+    def save(self, sequence: int) -> State | None:
+        """Copies what is needed to come back to this point later. None where nothing is: the
+        sequence is empty or can be cut anywhere; or where the runtime has no way."""
+        ...
+
+    def restore(self, sequence: int, state: State) -> None:
+        """Cuts a sequence to `state.n_tokens` tokens. They must be those it was saved with, in this
+        sequence or in one it was forked from. Raises `BackendError` if the runtime fails."""
         ...
 
     def fork(self, source: int, target: int) -> None:
         """Makes `target` hold what `source` holds; its former content is dropped."""
+        ...
+
+    @property
+    def draft_model(self) -> DraftModel | None:
+        """What drafts for this model, if anything does. It knows all calls of sequences that
+        `draft_for` named."""
+        ...
+
+    def draft_for(self, sequence: int, *, wanted: bool) -> None:
+        """Whether drafts for a sequence will be asked for; without this none are, and evaluating it
+        costs nothing more."""
         ...
 
     def rearm(self) -> None:

@@ -125,9 +125,12 @@ def _strlen() -> Any:
 
 
 class Batch:
-    """A `llama_batch` whose arrays are numpy's, allocated once."""
+    """A `llama_batch` whose arrays are numpy's, allocated once.
 
-    def __init__(self, capacity: int) -> None:
+    With `n_embd` each row has so many numbers beside its token, or instead of it.
+    """
+
+    def __init__(self, capacity: int, *, n_embd: int = 0, has_tokens: bool = True) -> None:
         self.capacity = capacity
         self._tokens = np.zeros(capacity, np.int32)
         self._positions = np.zeros(capacity, np.int32)
@@ -140,12 +143,15 @@ class Batch:
             address = self._sequences.ctypes.data + row * self._sequences.itemsize
             self._sequence_pointers[row] = ctypes.cast(address, int32_p)
         self.raw = api.llama_batch()
-        self.raw.token = self._tokens.ctypes.data_as(int32_p)
+        self.raw.token = self._tokens.ctypes.data_as(int32_p) if has_tokens else None
         self.raw.pos = self._positions.ctypes.data_as(int32_p)
         self.raw.n_seq_id = self._n_sequences.ctypes.data_as(int32_p)
         self.raw.seq_id = ctypes.cast(self._sequence_pointers, ctypes.POINTER(int32_p))
         self.raw.logits = self._wanted.ctypes.data_as(ctypes.POINTER(ctypes.c_int8))
-        self.raw.embd = None
+        self.vectors = np.zeros((capacity, n_embd), np.float32)
+        """Of shape (capacity, n_embd); to be filled by the caller."""
+        float_p = ctypes.POINTER(ctypes.c_float)
+        self.raw.embd = self.vectors.ctypes.data_as(float_p) if n_embd else None
         self.n_rows = 0
 
     def clear(self) -> None:

@@ -13,8 +13,9 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from inference.backends.base import Evaluation, Logits, RowPolicy, Span
-from inference.backends.context_plan import ContextPlan, plans
+from inference.backends.base import Evaluation, Logits, RowPolicy, Span, State
+from inference.backends.context_plan import ContextPlan, plans, state_budget
+from inference.backends.draft_model import DraftModel
 from inference.backends.llama_bindings import (
     AbortFlag,
     Batch,
@@ -24,10 +25,15 @@ from inference.backends.llama_bindings import (
     logits_row,
     release_free_memory,
 )
+from inference.backends.llama_draft_context import Target
+from inference.backends.llama_drafting import load_draft_model
 from inference.backends.llama_loading import load_model, read_vocabulary
+from inference.backends.recurrent_memory import RecurrentMemory, max_rollback
+from inference.backends.span_checks import check_spans
 from inference.config import EngineConfig
 from inference.errors import BackendError, ModelTooLargeError
 from inference.hardware import available_memory
+from inference.models.draft import Draft
 from inference.models.memory import DEFAULT_N_CTX, choose_n_ctx
 from inference.models.summary import ModelSummary
 
@@ -53,53 +59,87 @@ class LlamaCppBackend:
         config: EngineConfig,
         n_threads: int,
         report: Callable[[float], bool] = lambda _progress: True,
+        draft: Draft | None = None,
     ) -> None:
         """Loads the model on this thread, which then is the only one to use it.
 
         Args:
             report: called with the share that is loaded, 0 to 1; returning False stops loading.
+            draft: what is to draft for it.
 
         Raises `InvalidModelError`, `ModelTooLargeError`, `LoadCancelledError`.
         """
         self._thread = threading.get_ident()
-        self._on_gpu = has_gpu() and config.n_gpu_layers != 0
+        self.is_on_cpu = not has_gpu() or config.n_gpu_layers == 0
         self.n_threads = n_threads
         self._abort = AbortFlag()
         self.notices: list[str] = []
         self._context: Any = None
-        n_ctx = self._longest_context(summary, config)
-        self._model: Any = load_model(summary, config, on_gpu=self._on_gpu, report=report)
+        self.draft_model: DraftModel | None = None
+        self._drafted_for: set[int] = set()
+        with_mtp = draft is not None and draft.kind == "mtp"
+        needs = draft.added_to(summary) if draft else summary
+        n_ctx = self._longest_context(needs, config)
+        self._model: Any = load_model(
+            summary, config, on_gpu=not self.is_on_cpu, report=report, with_mtp=with_mtp
+        )
         try:
             self._vocab: Any = api.llama_model_get_vocab(self._model)
             self.vocabulary = read_vocabulary(self._vocab, summary)
-            self.n_sequences = self._make_context(
-                summary, n_ctx, is_wanted=config.n_ctx is not None
-            )
+            self.n_sequences = self._make_context(needs, n_ctx, is_wanted=config.n_ctx is not None)
+            self.n_ctx = int(api.llama_n_ctx_seq(self._context))
+            if draft is not None:
+                self.draft_model = load_draft_model(
+                    draft, self._as_target(), config, report, n_max=_MAX_LOGITS - 1
+                )
         except BaseException:
             self.close()
             raise
-        self.n_ctx = int(api.llama_n_ctx_seq(self._context))
         self._memory: Any = api.llama_get_memory(self._context)
-        self._has_state = bool(
-            api.llama_model_is_recurrent(self._model) or api.llama_model_is_hybrid(self._model)
-        )
+        self._recurrent = RecurrentMemory.of(self._model, self._context, summary, self.n_sequences)
+        self.max_state_bytes = 0
+        if self._recurrent is not None and self._recurrent.can_save:
+            self.max_state_bytes = state_budget(summary.size_bytes, available_memory())
         self._batch = Batch(int(api.llama_n_batch(self._context)))
         self.rows = self._row_policy(exact=config.exact_reuse)
-        if self._abort.works and not self._on_gpu and not self._has_state:
-            # Interrupted recurrent layers leave a state that is neither old nor new.
+        # Interrupted recurrent layers leave a state that is neither old nor new.
+        self.can_interrupt = self._abort.works and self.is_on_cpu and self._recurrent is None
+        if self.can_interrupt:
             api.llama_set_abort_callback(self._context, self._abort.callback, self._abort.argument)
 
     @property
     def name(self) -> str:
-        return "llama.cpp on GPU" if self._on_gpu else "llama.cpp on CPU"
+        return "llama.cpp on CPU" if self.is_on_cpu else "llama.cpp on GPU"
+
+    @property
+    def max_logits(self) -> int:
+        return _MAX_LOGITS
 
     @property
     def can_truncate(self) -> bool:
-        return not self._has_state
+        return self._recurrent is None
+
+    @property
+    def n_rollback(self) -> int:
+        return self.n_ctx if self._recurrent is None else self._recurrent.n_rollback
+
+    def set_threads(self, n_threads: int) -> None:
+        if n_threads != self.n_threads:
+            self._check_thread()
+            self.n_threads = n_threads
+            api.llama_set_n_threads(self._context, n_threads, n_threads)
 
     def evaluate(self, spans: Sequence[Span]) -> Evaluation:
         self._check_thread()
-        self._check(spans)
+        check_spans(
+            spans,
+            max_rows=self._batch.capacity,
+            max_logits=_MAX_LOGITS,
+            n_vocab=len(self.vocabulary),
+            n_sequences=self.n_sequences,
+            n_ctx=self.n_ctx,
+            n_held=self._n_held,
+        )
         self._batch.clear()
         wanted = [self._batch.append(s.tokens, s.position, s.sequence, s.n_logits) for s in spans]
         log_sink.hold()
@@ -116,21 +156,58 @@ class LlamaCppBackend:
             raise BackendError(
                 f"llama.cpp failed while decoding (code {code}): {log_sink.last_error}"
             )
+        if self._recurrent is not None:
+            self._recurrent.note_evaluation(spans)
+        if self._drafted_for:
+            self._show_draft_model(spans)
         return Evaluation(
             completed=True, logits=tuple(self._row(r) for rows in wanted for r in rows)
         )
 
     def truncate(self, sequence: int, n_tokens: int) -> bool:
         self._check_thread()
-        end = int(api.llama_memory_seq_pos_max(self._memory, sequence)) + 1
-        if n_tokens >= end:
+        end = self._n_held(sequence)
+        if not 0 <= n_tokens < end:
             return n_tokens == end
-        return bool(api.llama_memory_seq_rm(self._memory, sequence, n_tokens or -1, -1))
+        if self._recurrent is not None:
+            if n_tokens and not self._recurrent.can_drop(sequence, end - n_tokens):
+                return False
+            self._recurrent.note_cut(sequence)
+        is_cut = bool(api.llama_memory_seq_rm(self._memory, sequence, n_tokens or -1, -1))
+        if is_cut and self.draft_model:
+            self.draft_model.truncate(sequence, n_tokens)
+        return is_cut
+
+    def save(self, sequence: int) -> State | None:
+        self._check_thread()
+        if self._recurrent is None:
+            return None
+        return self._recurrent.save(sequence, self._n_held(sequence))
+
+    def restore(self, sequence: int, state: State) -> None:
+        self._check_thread()
+        n_held = self._n_held(sequence)
+        if self._recurrent is None or state.n_tokens > n_held:
+            raise BackendError(f"A state of {state.n_tokens} tokens for a sequence of {n_held}.")
+        self._recurrent.restore(sequence, state)
+        if self.draft_model:
+            self.draft_model.truncate(sequence, state.n_tokens)
 
     def fork(self, source: int, target: int) -> None:
         self._check_thread()
         api.llama_memory_seq_rm(self._memory, target, -1, -1)
         api.llama_memory_seq_cp(self._memory, source, target, -1, -1)
+        if self._recurrent is not None:
+            self._recurrent.note_fork(source, target)
+        if self.draft_model:
+            self.draft_model.fork(source, target)
+
+    def draft_for(self, sequence: int, *, wanted: bool) -> None:
+        self._check_thread()
+        if wanted and self.draft_model:
+            self._drafted_for.add(sequence)
+        else:
+            self._drafted_for.discard(sequence)
 
     def rearm(self) -> None:
         self._abort.clear()
@@ -139,7 +216,11 @@ class LlamaCppBackend:
         self._abort.raise_()
 
     def close(self) -> None:
-        # The context refers to the model: freeing the model first crashes.
+        # Each refers to those freed after it: freeing the model first crashes.
+        draft_model, self.draft_model = self.draft_model, None
+        if draft_model:
+            self._check_thread()
+            draft_model.close()
         context, self._context = self._context, None
         model, self._model = self._model, None
         if context:
@@ -152,7 +233,7 @@ class LlamaCppBackend:
 
     def _longest_context(self, summary: ModelSummary, config: EngineConfig) -> int:
         """Raises `ModelTooLargeError` before anything is loaded."""
-        if self._on_gpu:
+        if not self.is_on_cpu:
             return min(config.n_ctx or DEFAULT_N_CTX, summary.n_ctx_train)
         choice = choose_n_ctx(summary, config.n_ctx, available_memory())
         if choice.reason:
@@ -166,6 +247,7 @@ class LlamaCppBackend:
             is_wanted=is_wanted,
             bytes_per_token=summary.kv_bytes_per_token,
             bytes_per_sequence=summary.recurrent_bytes_per_sequence,
+            max_rollback=max_rollback(summary.arch),
             model_bytes=summary.size_bytes,
             available_bytes=available_memory(),
         )
@@ -197,16 +279,43 @@ class LlamaCppBackend:
         parameters.n_ctx = plan.n_ctx * plan.n_sequences
         parameters.n_seq_max = plan.n_sequences
         parameters.kv_unified = False
-        n_rows = plan.n_rows or (_GPU_ROWS if self._on_gpu else _CPU_ROWS)
+        parameters.n_rs_seq = plan.n_rollback
+        n_rows = plan.n_rows or (_CPU_ROWS if self.is_on_cpu else _GPU_ROWS)
         parameters.n_batch = parameters.n_ubatch = n_rows
         parameters.n_outputs_max = parameters.n_outputs_max_per_seq = _MAX_LOGITS
         parameters.n_threads = parameters.n_threads_batch = self.n_threads
         parameters.no_perf = True
         # A sliding-window cache of the window's size could not be truncated.
         parameters.swa_full = True
-        if not self._on_gpu:
+        if self.is_on_cpu:
             parameters.flash_attn_type = api.LLAMA_FLASH_ATTN_TYPE_DISABLED
         return parameters
+
+    def _n_held(self, sequence: int) -> int:
+        """Tokens."""
+        return int(api.llama_memory_seq_pos_max(self._memory, sequence)) + 1
+
+    def _as_target(self) -> Target:
+        return Target(
+            model=self._model,
+            context=self._context,
+            n_vocab=len(self.vocabulary),
+            n_embd=int(api.llama_model_n_embd(self._model)),
+            end_ids=self.vocabulary.end_ids,
+            n_ctx=self.n_ctx,
+            n_sequences=self.n_sequences,
+            n_threads=self.n_threads,
+            on_gpu=not self.is_on_cpu,
+            abort=self._abort,
+        )
+
+    def _show_draft_model(self, spans: Sequence[Span]) -> None:
+        assert self.draft_model is not None
+        row = 0
+        for span in spans:
+            if span.sequence in self._drafted_for:
+                self.draft_model.follow(span.sequence, span.position, span.tokens, row)
+            row += len(span.tokens)
 
     def _row_policy(self, *, exact: bool) -> RowPolicy:
         minimum, multiple = _EXACT_K_QUANT_ROWS if exact else (2, 1)
@@ -215,7 +324,7 @@ class LlamaCppBackend:
     def _interrupted(self, spans: Sequence[Span]) -> Evaluation:
         """A call is one micro-batch, so nothing of it should have been kept."""
         for span in spans:
-            end = int(api.llama_memory_seq_pos_max(self._memory, span.sequence)) + 1
+            end = self._n_held(span.sequence)
             if end > span.position and not self.truncate(span.sequence, span.position):
                 raise BackendError("llama.cpp could not undo an interrupted evaluation.")
         return Evaluation(completed=False)
@@ -225,28 +334,6 @@ class LlamaCppBackend:
         if logits is None:
             raise BackendError("llama.cpp gave no logits for a token that was to have them.")
         return logits
-
-    def _check(self, spans: Sequence[Span]) -> None:
-        """What llama.cpp would answer with abort(), and what it would get wrong in silence."""
-        n_rows = sum(len(span.tokens) for span in spans)
-        n_logits = sum(span.n_logits for span in spans)
-        if not 0 < n_rows <= self._batch.capacity:
-            raise BackendError(f"{n_rows} tokens in one call; at most {self._batch.capacity}.")
-        if n_logits > _MAX_LOGITS:
-            raise BackendError(f"Logits for {n_logits} tokens in one call; at most {_MAX_LOGITS}.")
-        n_vocab = len(self.vocabulary)
-        for span in spans:
-            if not 0 <= span.n_logits <= len(span.tokens):
-                raise BackendError("More logits asked for than tokens given.")
-            if not 0 <= span.sequence < self.n_sequences:
-                raise BackendError(f"There is no sequence {span.sequence}.")
-            if span.position < 0 or span.position + len(span.tokens) > self.n_ctx:
-                raise BackendError(f"Tokens beyond the context of {self.n_ctx}.")
-            if min(span.tokens) < 0 or max(span.tokens) >= n_vocab:
-                raise BackendError("A token id outside the vocabulary.")
-            end = int(api.llama_memory_seq_pos_max(self._memory, span.sequence)) + 1
-            if span.position != end:
-                raise BackendError(f"Position {span.position} in a sequence of {end} tokens.")
 
     def _check_thread(self) -> None:
         if threading.get_ident() != self._thread:

@@ -24,7 +24,9 @@ def load_model(
     *,
     on_gpu: bool,
     report: Callable[[float], bool],
+    with_mtp: bool = False,
 ) -> Any:
+    """`with_mtp`: with its layers for multi-token prediction, which are left out else."""
     stopped = False
 
     @api.llama_progress_callback
@@ -35,6 +37,7 @@ def load_model(
 
     parameters = api.llama_model_default_params()
     parameters.progress_callback = on_progress
+    parameters.load_mtp = with_mtp
     if not on_gpu:
         parameters.n_gpu_layers = 0
     elif config.n_gpu_layers is not None:

@@ -76,6 +76,11 @@ class Architectures(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     recurrent: frozenset[str]
     hybrid: frozenset[str]
     whole_head_rope: frozenset[str]
+    mtp: frozenset[str]
+    """Whose layers for multi-token prediction can draft here."""
+    draft_heads: frozenset[str]
+    eagle3_targets: frozenset[str]
+    """Models that let a head see what goes into their layers."""
     unsuitable: dict[str, str]
 
 

@@ -36,6 +36,7 @@ class Hyperparameters(msgspec.Struct, frozen=True, kw_only=True):
     n_embd: int
     max_heads: int
     kv_bytes_per_token: int
+    mtp_kv_bytes_per_token: int
     recurrent_bytes_per_sequence: int
     sliding_window: int | None
 
@@ -121,6 +122,9 @@ def read_hyperparameters(
         n_embd=n_embd,
         max_heads=max(heads),
         kv_bytes_per_token=_kv_bytes_per_token(facts, attention_layers, n_embd, heads),
+        mtp_kv_bytes_per_token=_kv_bytes_per_token(
+            facts, kv_heads[n_layers - n_mtp_layers :], n_embd, heads
+        ),
         recurrent_bytes_per_sequence=_recurrent_bytes(facts, attention_layers, n_embd, max(heads)),
         sliding_window=facts.uint("attention.sliding_window", 0, high=2**31 - 1) or None,
     )

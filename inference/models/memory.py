@@ -37,9 +37,10 @@ def estimate_memory(summary: ModelSummary, n_ctx: int) -> int:
 
     Weights count once: what the runtime repacks for this CPU it holds in memory of its own, and
     the pages of the file behind it can then be dropped. Files, cache and recurrent state are exact
-    sums over the header; buffers for computing are an upper estimate without flash attention. In
-    all 1.1 to 1.3 times what a model of Qwen2.5-Coder-0.5B's widths grew the process by, in F16,
-    Q8_0, Q4_0 and Q4_K_M.
+    sums over the header; earlier and saved states are left out, as they are the first to be given
+    up where memory is short (`inference/backends/context_plan.py`). Buffers for computing are an
+    upper estimate without flash attention. In all 1.1 to 1.3 times what a model of
+    Qwen2.5-Coder-0.5B's widths grew the process by, in F16, Q8_0, Q4_0 and Q4_K_M.
     """
     scores = summary.max_heads * min(n_ctx, summary.n_ctx_train) * _ROWS
     logits = summary.n_vocab * _LOGIT_ROWS

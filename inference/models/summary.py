@@ -75,14 +75,16 @@ class ModelSummary(msgspec.Struct, frozen=True, kw_only=True):
     is_recurrent: bool
     is_hybrid: bool
     n_mtp_layers: int
-    """Layers for multi-token prediction."""
+    """Layers for multi-token prediction, the last of `n_layers`."""
+    mtp_kv_bytes_per_token: int
+    """Of the cache that these keep, which is apart from the model's own."""
     fim: FimTokens | None
     has_chat_template: bool
     chat_template: str | None = None
     """Its text; None where there is none, or one too long to be kept (64 KiB)."""
 
 
-def inspect_model(path: Path | None = None) -> ModelSummary:
+def inspect_model(path: Path | None = None, *, may_be_head: bool = False) -> ModelSummary:
     """Reads, checks and describes a model file; None is the built-in model.
 
     Opens the file (and its other parts, if it is one of several), reads their headers only, and
@@ -90,12 +92,17 @@ def inspect_model(path: Path | None = None) -> ModelSummary:
 
     `~` is not expanded: who reads a setting or an argument does that.
 
+    Args:
+        may_be_head: also take a file that drafts for another model and writes nothing itself.
+
     Raises `ModelNotFoundError`, `InvalidModelError` or `UnsupportedModelError`.
     """
     path = (path or builtin_model_path()).absolute()
     header = read_header(path, catalogue().token_texts() | BYTE_TOKENS)
     headers = [header, *_other_parts(header)]
-    arch = _check_kind(header)
+    arch = _check_kind(
+        header, catalogue().architectures.draft_heads if may_be_head else frozenset()
+    )
     tensors = [tensor for part in headers for tensor in part.tensors]
     if not tensors:
         raise unsupported(path, "it holds a vocabulary but no weights")
@@ -125,14 +132,16 @@ def inspect_model(path: Path | None = None) -> ModelSummary:
         is_recurrent=arch in catalogue().architectures.recurrent,
         is_hybrid=arch in catalogue().architectures.hybrid,
         n_mtp_layers=facts.n_mtp_layers,
+        mtp_kv_bytes_per_token=facts.mtp_kv_bytes_per_token,
         fim=fim,
         has_chat_template=_TEMPLATE_KEY in header.metadata,
         chat_template=template if isinstance(template := header.get(_TEMPLATE_KEY), str) else None,
     )
 
 
-def _check_kind(header: GgufHeader) -> str:
-    """Refuses what is no generating language model. Returns the architecture."""
+def _check_kind(header: GgufHeader, heads: frozenset[str]) -> str:
+    """Refuses what is neither a generating language model nor one of these heads. Returns the
+    architecture."""
     known = catalogue().architectures
     arch = header.get("general.architecture")
     kind = header.get("general.type")
@@ -140,6 +149,8 @@ def _check_kind(header: GgufHeader) -> str:
         raise unsupported(header.path, f"it is of type {shown(kind)}, not a whole model")
     if not isinstance(arch, str):
         raise invalid(header.path, "no text for general.architecture", "one")
+    if arch in heads:
+        return arch
     if arch in known.unsuitable:
         raise unsupported(
             header.path, f"its architecture is {shown(arch)}, {known.unsuitable[arch]}"

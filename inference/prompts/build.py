@@ -11,6 +11,10 @@ from inference.names import NameEvidence
 from inference.prompts.blocks import BlockTokenizer
 from inference.prompts.chat import ChatPromptBuilder
 from inference.prompts.fim import BuiltPrompt, FimPromptBuilder
+from inference.speculation.aligned_text import AlignedText
+from inference.speculation.draft import Drafter
+from inference.speculation.lookup import Lookup
+from inference.speculation.symbols import Symbols
 from inference.types import ChatPrompt, FimPrompt, GenerationRequest, TextPrompt
 
 _HEALING_ROOM = 16
@@ -49,6 +53,7 @@ class PromptBuilder:
         self._chat = ChatPromptBuilder(vocabulary, summary, self._blocks.tokens)
         self._family = family
         self._use_cache_model = use_cache_model
+        self._file: tuple[BuiltPrompt, NgramIndex] | None = None
         self._related: tuple[tuple[str, ...], NgramIndex] | None = None
         # Of its own, so that a project does not push the open file's blocks out.
         self._related_blocks = BlockTokenizer(vocabulary.tokenize)
@@ -66,14 +71,15 @@ class PromptBuilder:
         if isinstance(prompt, ChatPrompt):
             return self._chat.build(prompt, self._n_ctx - n_answer)
         if isinstance(prompt, FimPrompt):
-            return self._fim.build(prompt, self._n_ctx - n_answer - _HEALING_ROOM)
+            room = self._n_ctx - n_answer - _HEALING_ROOM
+            return self._fim.build(prompt, room, request.sequence_hint)
         tokens = self._plain(prompt.text) if isinstance(prompt, TextPrompt) else prompt.tokens
         if len(tokens) >= self._n_ctx:
             raise self._too_long(str(len(tokens)))
         unknown = [token for token in tokens if not 0 <= token < len(self._vocabulary)]
         if unknown:
             raise InferenceError(f"The model has no token {unknown[0]}.")
-        return BuiltPrompt(list(tokens))
+        return BuiltPrompt(list(tokens), above=tokens)
 
     def cache_model(self, request: GenerationRequest, prompt: BuiltPrompt) -> CacheModel | None:
         """What the file and its project say comes next, for families that gain by it."""
@@ -81,8 +87,7 @@ class PromptBuilder:
             return None
         evidence: list[Evidence] = []
         if self._family.file_weights:
-            file = NgramIndex((prompt.below, prompt.above))
-            evidence.append(NgramEvidence(file, self._family.file_weights))
+            evidence.append(NgramEvidence(self._file_index(prompt), self._family.file_weights))
         if self._family.project_weights and request.prompt.related:
             project = self._related_index(request.prompt.related)
             evidence.append(NgramEvidence(project, self._family.project_weights))
@@ -90,11 +95,45 @@ class PromptBuilder:
             evidence.append(self._names(prompt, self._family.name_weights))
         return CacheModel(evidence) if evidence else None
 
-    def _names(self, prompt: BuiltPrompt, weights: Weights) -> NameEvidence:
+    def drafters(self, request: GenerationRequest, prompt: BuiltPrompt) -> list[Drafter]:
+        """Who may guess tokens of the answer."""
+        n_before = len(prompt.above)
+        drafters: list[Drafter] = []
+        for name, text in (("old-text", request.old_text), ("shown-text", request.shown_text)):
+            if text:
+                # The answer begins with what the model spells again of the text before it.
+                typed = prompt.constraint.decode("utf-8", "ignore")
+                tokens = self._blocks.tokens(typed + text)
+                drafters.append(AlignedText(name, tokens, n_before))
+        indexes = [self._file_index(prompt)]
+        if isinstance(request.prompt, FimPrompt) and request.prompt.related:
+            indexes.append(self._related_index(request.prompt.related))
+        drafters.append(Lookup(indexes, n_before))
+        if isinstance(request.prompt, FimPrompt):
+            text = self._text(prompt)
+            piece, tokens = self._vocabulary.piece, self._name_pieces.tokens
+            drafters.append(Symbols(text, piece=piece, tokenize=tokens))
+        return drafters
+
+    def _text(self, prompt: BuiltPrompt) -> str:
+        """What the prompt says, above and below."""
         piece = self._vocabulary.piece
         parts = [b"".join(map(piece, tokens)) for tokens in (prompt.above, prompt.below)]
-        text = b"\n".join(parts).decode("utf-8", "ignore")
-        return NameEvidence(text, weights, piece=piece, tokenize=self._name_pieces.tokens)
+        return b"\n".join(parts).decode("utf-8", "ignore")
+
+    def _file_index(self, prompt: BuiltPrompt) -> NgramIndex:
+        """One for the cache model and the drafters of the same prompt."""
+        if self._file is None or self._file[0] is not prompt:
+            self._file = prompt, NgramIndex((prompt.below, prompt.above))
+        return self._file[1]
+
+    def _names(self, prompt: BuiltPrompt, weights: Weights) -> NameEvidence:
+        return NameEvidence(
+            self._text(prompt),
+            weights,
+            piece=self._vocabulary.piece,
+            tokenize=self._name_pieces.tokens,
+        )
 
     def _related_index(self, texts: tuple[str, ...]) -> NgramIndex:
         """Made anew only when the texts change: comparing the same objects costs nothing."""

@@ -9,6 +9,7 @@ from inference.backends.vocabulary import Vocabulary
 from inference.errors import PromptTooLongError
 from inference.models.catalogue import PromptOrder
 from inference.models.summary import FimTokens
+from inference.prompts.anchors import Anchors
 from inference.prompts.blocks import BlockTokenizer
 from inference.prompts.budget import window_before, windows
 from inference.prompts.seam import Seam, find_seam
@@ -33,10 +34,13 @@ class BuiltPrompt:
     """Tokens of the text after the cursor."""
     n_dropped_messages: int = 0
     """Of a conversation: the oldest messages, for which there was no room."""
+    ahead: Sequence[int] = ()
+    """A prompt whose tokens later requests will begin with, if their author writes on: worth
+    evaluating while nothing else is to be done. Given once."""
 
 
 class FimPromptBuilder:
-    """Builds prompts for one model. The same text always gives the same prompt."""
+    """Builds prompts for one model. The same texts in the same order always give the same."""
 
     def __init__(
         self,
@@ -55,11 +59,13 @@ class FimPromptBuilder:
         self._blocks = BlockTokenizer(vocabulary.tokenize)
         beginning = vocabulary.beginning_id
         self._start = [] if beginning is None else [beginning]
+        self._anchors = Anchors(lambda text: len(self._blocks.tokens(text)))
 
-    def build(self, prompt: FimPrompt, room: int) -> BuiltPrompt:
+    def build(self, prompt: FimPrompt, room: int, hint: str = "") -> BuiltPrompt:
         """
         Args:
             room: tokens the prompt may have.
+            hint: names the document, so that the order `PSM_ANCHORED` can keep its anchor.
 
         Raises `PromptTooLongError` if `room` is too small for any useful prompt.
         """
@@ -75,7 +81,7 @@ class FimPromptBuilder:
             case PromptOrder.PSM:
                 return self._psm(self._fim, prompt, budget)
             case PromptOrder.PSM_ANCHORED:
-                return self._anchored(self._fim, prompt, budget)
+                return self._anchored(self._fim, prompt, budget, hint)
             case PromptOrder.SPM:
                 return self._spm(self._fim, prompt, budget)
 
@@ -100,23 +106,34 @@ class FimPromptBuilder:
         tokens = [*self._start, fim.suffix, *after.tokens, fim.prefix, *kept, *_middle(fim)]
         return BuiltPrompt(tokens, seam.constraint, kept, after.tokens)
 
-    def _anchored(self, fim: FimTokens, prompt: FimPrompt, budget: int) -> BuiltPrompt:
-        """As PSM, but the answer begins with what is typed of the line, so that while a line is
-        typed the prompt only grows at its end."""
-        line = _typed(prompt.prefix)
-        typed = window_before(line, budget // 4, self._blocks.tokens)
-        # Where the line itself is too long, what stands above it would not join on.
-        above = prompt.prefix[: -len(line) or None] if len(typed.text) == len(line) else ""
-        # A quarter is set aside for the typed line, whatever its length, so that the other edges
+    def _anchored(self, fim: FimTokens, prompt: FimPrompt, budget: int, hint: str) -> BuiltPrompt:
+        """As PSM, but the answer begins with what was written since the anchor, so that the prompt
+        only grows at its end."""
+        placed = self._anchors.place(hint, prompt.prefix, prompt.suffix)
+        above, suffix = placed.anchor.above, placed.anchor.suffix
+        written = prompt.prefix[len(above) :]
+        # A quarter is set aside for what is written, whatever its length, so that the other edges
         # do not move while it grows.
-        room = budget - budget // 4
-        before, after = windows(above, prompt.suffix, room, self._blocks.tokens)
-        seam = self._seam(typed.tokens, typed.text)
-        kept = typed.tokens[: seam.n_kept]
-        middle = _middle(fim)
-        tokens = [*self._start, fim.prefix, *before.tokens, fim.suffix, *after.tokens]
-        above_cursor = [*before.tokens, *kept]
-        return BuiltPrompt([*tokens, *middle, *kept], seam.constraint, above_cursor, after.tokens)
+        middle = window_before(written, budget // 4, self._blocks.tokens)
+        if len(middle.text) < len(written):
+            # Where a line alone is too long, what stands above it would not join on.
+            above = ""
+        head, before, after = self._up_to_middle(fim, above, suffix, budget)
+        seam = self._seam(middle.tokens, _typed(middle.text))
+        kept = middle.tokens[: seam.n_kept]
+        ahead: list[int] = []
+        if placed.coming is not None:
+            coming = placed.coming
+            ahead = self._up_to_middle(fim, coming.above, coming.suffix, budget)[0]
+        return BuiltPrompt([*head, *kept], seam.constraint, [*before, *kept], after, ahead)
+
+    def _up_to_middle(
+        self, fim: FimTokens, above: str, suffix: str, budget: int
+    ) -> tuple[list[int], list[int], list[int]]:
+        """The prompt's tokens up to the middle token, those above and those below."""
+        before, after = windows(above, suffix, budget - budget // 4, self._blocks.tokens)
+        head = [*self._start, fim.prefix, *before.tokens, fim.suffix, *after.tokens]
+        return [*head, *_middle(fim)], before.tokens, after.tokens
 
     def _seam(self, tokens: list[int], typed: str) -> Seam:
         if not self._heal:

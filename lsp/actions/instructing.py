@@ -60,21 +60,28 @@ async def rewrite(work: Rewrite, place: Place, asker: Asker) -> Proposal:
         fitted = fit(read_reply(answered.text), target, is_cut=answered.is_cut)
         return propose(work, target, fitted)
 
-    return await ask_twice(question, take, asker, prefill=f"{fence_for(target.old)}\n")
+    prefill = f"{fence_for(target.old)}\n"
+    return await ask_twice(question, take, asker, prefill=prefill, old_text=target.old)
 
 
 async def ask_twice(
-    question: str, take: Callable[[Answered], T], asker: Asker, *, prefill: str = ""
+    question: str,
+    take: Callable[[Answered], T],
+    asker: Asker,
+    *,
+    prefill: str = "",
+    old_text: str = "",
 ) -> T:
     """What `take` makes of the answer; if it finds a fault, of a second one that is told the fault.
 
-    The second answer begins with `prefill`. Raises RefusedError.
+    The second answer begins with `prefill`. `old_text` is what the answer replaces: most of it will
+    be in it, so the engine drafts from it. Raises RefusedError.
     """
     messages = [
         ChatMessage(role=ChatRole.SYSTEM, content=_SYSTEM),
         ChatMessage(role=ChatRole.USER, content=encodable(question)),
     ]
-    answered = await _ask(messages, asker, "")
+    answered = await _ask(messages, asker, "", old_text)
     try:
         return take(answered)
     except FaultyAnswerError as fault:
@@ -86,7 +93,7 @@ async def ask_twice(
                 content=f"That answer cannot be used: it {fault}. Answer again without the fault.",
             ),
         ]
-    answered = await _ask(messages, asker, prefill)
+    answered = await _ask(messages, asker, prefill, old_text)
     # Some begin anew all the same.
     has_begun = _OWN_BEGINNING.search(answered.text) is not None
     text = answered.text if has_begun else prefill + answered.text
@@ -98,12 +105,13 @@ async def ask_twice(
         ) from fault
 
 
-async def _ask(messages: list[ChatMessage], asker: Asker, prefill: str) -> Answered:
+async def _ask(messages: list[ChatMessage], asker: Asker, prefill: str, old_text: str) -> Answered:
     request = GenerationRequest(
         prompt=ChatPrompt(messages=tuple(messages), thinks=False, prefill=prefill),
         sampling=SamplingParams(max_tokens=asker.max_tokens),
         priority=Priority.ACTION,
         sequence_hint=asker.uri,
+        old_text=encodable(old_text),
     )
     try:
         return await asker.ask(request)

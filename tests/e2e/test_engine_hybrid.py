@@ -1,24 +1,31 @@
-"""A model with recurrent layers: its state cannot be cut, so reuse is all or nothing."""
+"""A model with recurrent layers: its state cannot be cut, so reuse goes by way of saved ones."""
 
 from __future__ import annotations
 
 import asyncio
 import random
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from bench.shape_plans import SHAPES
+from bench.shapes import write
 from inference import (
     Engine,
     EngineConfig,
     FimPrompt,
     FinishReason,
+    Generation,
     GenerationRequest,
     GenerationResult,
     Priority,
+    PromptOrder,
     SamplingParams,
     TokenPrompt,
 )
+from tests.e2e.test_shapes import tiny, tiny_vocabulary
 from tests.support.editing import Editing
 from tests.support.tiny_hybrid import tiny_hybrid
 
@@ -28,10 +35,28 @@ SOURCE = Path(__file__).read_text("utf-8")
 
 
 @pytest.fixture(scope="module")
-def model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def model_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("models") / "hybrid.gguf"
-    path.write_bytes(tiny_hybrid().to_bytes())
+    path.write_bytes(tiny_hybrid(arch=getattr(request, "param", "qwen35")).to_bytes())
     return path
+
+
+def fim(
+    editing: Editing, hint: str = "", priority: Priority = Priority.INLINE, max_tokens: int = 4
+) -> GenerationRequest:
+    return GenerationRequest(
+        prompt=FimPrompt(prefix=editing.prefix, suffix=editing.suffix),
+        sampling=SamplingParams(max_tokens=max_tokens),
+        priority=priority,
+        sequence_hint=hint,
+    )
+
+
+async def cancel_soon(generation: Generation, chance: random.Random) -> bool:
+    """Whether the cancel came before the end."""
+    await asyncio.sleep(chance.random() * 0.02)
+    generation.cancel()
+    return (await generation.result()).finish_reason is FinishReason.CANCELLED
 
 
 def chat(tokens: tuple[int, ...], max_tokens: int = 6) -> GenerationRequest:
@@ -47,20 +72,77 @@ def answer(result: GenerationResult) -> tuple[object, ...]:
     return result.text, result.token_ids, result.logprobs, result.finish_reason
 
 
-async def test_editing_gives_the_same_bits_as_an_empty_cache(model_path: Path) -> None:
-    chance = random.Random(3)
-    editing = Editing.of(SOURCE, chance)
-    config = EngineConfig(model_path=model_path)
-    plain_config = EngineConfig(model_path=model_path, use_prefix_cache=False)
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("model_path", "order", "n_sessions"),
+    [
+        ("qwen35", PromptOrder.SPM, 100),
+        ("qwen35", PromptOrder.PSM_ANCHORED, 100),
+        ("qwen3next", PromptOrder.PSM_ANCHORED, 30),
+    ],
+    indirect=["model_path"],
+)
+async def test_editing_gives_the_same_bits_as_an_empty_cache(
+    model_path: Path, order: PromptOrder, n_sessions: int
+) -> None:
+    """With cancelled requests in between, and others of a lower priority set aside."""
+    chance = random.Random(f"{order}")
+    config = EngineConfig(model_path=model_path, prompt_order=order, n_threads=1)
+    plain_config = msgspec.structs.replace(config, use_prefix_cache=False)
+    n_asked = n_evaluated = n_cancelled = 0
     async with Engine(config) as cached, Engine(plain_config) as plain:
-        for _ in range(40):
+        for n in range(n_sessions):
+            editing = Editing.of(SOURCE, chance)
+            aside = fim(editing, "aside", Priority.ACTION, max_tokens=20)
+            set_aside = [cached.submit(aside), plain.submit(aside)]
+            for _ in range(3):
+                editing.edit()
+                if chance.random() < 0.4:
+                    n_cancelled += await cancel_soon(cached.submit(fim(editing, "doc")), chance)
+                    editing.edit()
+                wanted = fim(editing, f"doc {n % 3}", max_tokens=chance.choice((1, 4, 8)))
+                one, other = await asyncio.gather(
+                    cached.submit(wanted).result(), plain.submit(wanted).result()
+                )
+                assert answer(one) == answer(other)
+                n_asked += one.usage.n_prompt_tokens
+                n_evaluated += one.usage.n_evaluated_tokens
+            one, other = [await generation.result() for generation in set_aside]
+            assert answer(one) == answer(other)
+    assert n_evaluated < 0.7 * n_asked, "the test would show little"
+    assert n_cancelled > n_sessions / 10
+
+
+async def test_k_quants_too_where_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "k-quant.gguf"
+    write(path, tiny(SHAPES["qwen3.5-0.8b"]), "q4_k_m", tiny_vocabulary())
+    chance = random.Random(9)
+    editing = Editing.of(SOURCE, chance)
+    config = EngineConfig(model_path=path, exact_reuse=True, n_threads=1)
+    plain_config = msgspec.structs.replace(config, use_prefix_cache=False)
+    async with Engine(config) as cached, Engine(plain_config) as plain:
+        for _ in range(60):
             editing.edit()
-            prompt = FimPrompt(prefix=editing.prefix[-300:], suffix=editing.suffix[:100])
-            request = GenerationRequest(prompt=prompt, sampling=SamplingParams(max_tokens=4))
             one, other = await asyncio.gather(
-                cached.submit(request).result(), plain.submit(request).result()
+                cached.submit(fim(editing)).result(), plain.submit(fim(editing)).result()
             )
             assert answer(one) == answer(other)
+
+
+async def test_an_edit_near_the_end_evaluates_little(tmp_path: Path) -> None:
+    path = tmp_path / "long.gguf"
+    shape = replace(tiny(SHAPES["qwen3.5-0.8b"]), n_ctx=8192)
+    write(path, shape, "q8_0", tiny_vocabulary())
+    chance = random.Random(5)
+    tokens = [chance.randrange(256) for _ in range(4000)]
+    async with Engine(EngineConfig(model_path=path)) as engine:
+        first = await engine.submit(chat(tuple(tokens))).result()
+        assert first.usage.n_evaluated_tokens == 4000
+        for _ in range(20):
+            left = chance.randint(3830, len(tokens))
+            tokens = [*tokens[:left], *(chance.randrange(256) for _ in range(9))]
+            usage = (await engine.submit(chat(tuple(tokens))).result()).usage
+            assert usage.n_evaluated_tokens <= len(tokens) - left + 64
 
 
 async def test_a_conversation_goes_on_from_its_state(model_path: Path) -> None:
@@ -70,9 +152,9 @@ async def test_a_conversation_goes_on_from_its_state(model_path: Path) -> None:
         second = await engine.submit(chat((*opening, *first.token_ids, 1, 2, 3))).result()
         # All but the last decoded token, which was never evaluated.
         assert second.usage.n_reused_tokens == 200 + len(first.token_ids) - 1
-        # Going back to the beginning cannot use that state any more.
+        # That state is of no use for going back, but one was saved before.
         again = await engine.submit(chat(opening)).result()
-        assert again.usage.n_reused_tokens == 0
+        assert again.usage.n_reused_tokens == 196
         assert answer(again) == answer(first)
 
 

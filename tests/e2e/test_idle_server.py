@@ -1,8 +1,11 @@
-"""The real model is unloaded when nobody asks anything of it, and comes back when someone does."""
+"""The real model is unloaded when nobody asks anything of it, and comes back when someone does. As
+long as it stays, nothing in the server polls."""
 
 from __future__ import annotations
 
+import asyncio
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -34,5 +37,32 @@ async def test_the_model_goes_and_comes_back() -> None:
             await client.until(lambda n=n_rounds: states().count("stopped") == n)
             assert (await client.request("sotto/status"))["model"] is None
             assert await client.inline(URI, 1, 11, is_invoked=True)
+        await client.shut_down()
+        assert await server.wait() == 0
+
+
+def n_waits(pid: int) -> int:
+    """How often the threads of a process have begun to wait; Linux alone counts it."""
+    lines = [
+        line
+        for status in Path(f"/proc/{pid}/task").glob("*/status")
+        for line in status.read_text("ascii", "replace").splitlines()
+    ]
+    return sum(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt"))
+
+
+async def test_no_thread_polls_while_nobody_asks() -> None:
+    async with server_process() as server:
+        client = server.client
+        await client.initialize()
+        client.open(URI, "def read_lines(path):\n    return \n")
+        await client.until(lambda: "ready" in str(client.received("sotto/status")))
+        assert await client.inline(URI, 1, 11, is_invoked=True)
+        await asyncio.sleep(0.5)
+        pid = server.process.pid
+        before = n_waits(pid)
+        await asyncio.sleep(1.0)
+        # Watching the editor's process takes two a second.
+        assert n_waits(pid) - before <= 10
         await client.shut_down()
         assert await server.wait() == 0

@@ -5,15 +5,14 @@ from __future__ import annotations
 import ctypes
 import importlib
 import struct
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bench.gguf_writing import Value, Vocabulary, read_vocabulary
+from bench.gguf_writing import Value, read_vocabulary
 from bench.random_weights import STD, TYPE_NUMBERS, random_tensor
-from bench.shape_plans import SHAPES, Shape, plan
+from bench.shape_plans import SHAPES, plan
 from bench.shapes import QUANTIZATIONS, check, write
 from inference import (
     Engine,
@@ -25,36 +24,9 @@ from inference import (
 )
 from inference.models.gguf_format import ValueType
 from tests.support.gguf_files import Gguf, tiny_model
+from tests.support.tiny_shapes import tiny, tiny_vocabulary
 
 pytestmark = pytest.mark.e2e
-
-
-def tiny(shape: Shape) -> Shape:
-    """Of the same kinds of layers, but few and narrow."""
-    return replace(
-        shape,
-        n_layers=max(2, shape.interval, 6 if shape.sliding_window else 0),
-        width=256,
-        inner=256,
-        n_heads=4,
-        n_kv_heads=2,
-        head=64,
-        n_ctx=1024,
-        n_experts=min(shape.n_experts, 4),
-        n_experts_used=min(shape.n_experts_used, 2),
-        state=min(shape.state, 64),
-        n_state_groups=min(shape.n_state_groups, 2),
-        n_state_heads=min(shape.n_state_heads, 2),
-    )
-
-
-def tiny_vocabulary() -> Vocabulary:
-    metadata = {
-        str(key): Value(ValueType(value.type), value.data)
-        for key, value in tiny_model().metadata
-        if str(key).startswith("tokenizer.")
-    }
-    return Vocabulary(metadata, n_tokens=260)
 
 
 @pytest.mark.parametrize("quantization", QUANTIZATIONS)

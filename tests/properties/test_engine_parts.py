@@ -135,9 +135,16 @@ def test_a_lease_never_promises_tokens_that_are_not_there(
 class Session:
     """A runner that answers one request after the other, or several at once."""
 
-    def __init__(self, *, use_prefix_cache: bool, can_truncate: bool = True) -> None:
-        rows = RowPolicy(maximum=16, minimum=4, multiple=2) if can_truncate else RowPolicy(16)
-        backend = FakeBackend(n_ctx=400, n_sequences=3, rows=rows, can_truncate=can_truncate)
+    def __init__(
+        self, *, use_prefix_cache: bool, can_truncate: bool = True, n_states: int = 0
+    ) -> None:
+        backend = FakeBackend(
+            n_ctx=400,
+            n_sequences=3,
+            rows=RowPolicy(maximum=16, minimum=4, multiple=2),
+            can_truncate=can_truncate,
+            n_states=n_states,
+        )
         self.runner = Runner(backend, make_prompts(backend), use_prefix_cache=use_prefix_cache)
 
     def submit(self, request: GenerationRequest) -> list[Event]:
@@ -161,11 +168,11 @@ EDITS = st.lists(
 )
 
 
-@given(EDITS, st.booleans())
+@given(EDITS, st.booleans(), st.sampled_from([0, 2, 5, 50]))
 def test_the_text_does_not_depend_on_cache_preemption_or_company(
-    edits: list[tuple[str, int, Priority, int]], can_truncate: bool
+    edits: list[tuple[str, int, Priority, int]], can_truncate: bool, n_states: int
 ) -> None:
-    crowded = Session(use_prefix_cache=True, can_truncate=can_truncate)
+    crowded = Session(use_prefix_cache=True, can_truncate=can_truncate, n_states=n_states)
     text = ""
     told: list[tuple[GenerationRequest, list[Event]]] = []
     for typed, n_deleted, priority, n_steps in edits:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from lsp.document import Snapshot
@@ -241,6 +241,9 @@ def test_brackets_are_never_worse_than_without(marked: str, inside: str, tail: s
 @given(cases())
 def test_after_accepting_the_rest_adds_nothing(case: tuple[Snapshot, str, bool | None]) -> None:
     snapshot, raw, _ = case
+    # A closing tag where no tag is open is no JSX: what follows is read in one way after the
+    # cursor and in another once it is part of the text.
+    assume("</" not in raw)
     shown = trim(raw, snapshot)
     rest = raw[len(shown.text) :]
     ended = {TrimReason.ALREADY_CLOSED, TrimReason.CONTROL_CHARACTER}

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from inference.backends.base import Evaluation, LoadCancelledError, RowPolicy, Span
+from inference.backends.base import Evaluation, LoadCancelledError, RowPolicy, Span, State
 from inference.backends.vocabulary import Vocabulary
 from inference.config import EngineConfig
 from inference.errors import BackendError
@@ -27,6 +27,7 @@ END, FIM_PREFIX, FIM_SUFFIX, FIM_MIDDLE, FILE_SEPARATOR = range(256, 261)
 WORDS = (b"return", b" return", b"    ", b"def ", b"self", b"()", b"ret", b" re", b"\n", b"turn")
 LETTERS = b"abcdefghijklmnopqrstuvwxyz \n"
 ROWS = RowPolicy(maximum=16, minimum=2)
+_STATE_BYTES = 4
 N_VOCAB = 261 + len(WORDS)
 Predict = Callable[[list[int]], int]
 
@@ -88,6 +89,7 @@ def make_summary(*, has_fim: bool = True) -> ModelSummary:
         is_recurrent=False,
         is_hybrid=False,
         n_mtp_layers=0,
+        mtp_kv_bytes_per_token=0,
         fim=fim if has_fim else None,
         has_chat_template=False,
     )
@@ -98,6 +100,10 @@ class FakeBackend:
 
     name = "toy"
     n_threads = 1
+    max_logits = 16
+    is_on_cpu = True
+    can_interrupt = True
+    draft_model = None
 
     def __init__(
         self,
@@ -106,6 +112,8 @@ class FakeBackend:
         n_sequences: int = 4,
         rows: RowPolicy = ROWS,
         can_truncate: bool = True,
+        n_rollback: int | None = None,
+        n_states: int = 1000,
         predict: Predict = hashed,
     ) -> None:
         self.vocabulary = make_vocabulary()
@@ -113,6 +121,9 @@ class FakeBackend:
         self.n_sequences = n_sequences
         self.rows = rows
         self.can_truncate = can_truncate
+        self.n_rollback = n_rollback if n_rollback is not None else n_ctx if can_truncate else 0
+        self.max_state_bytes = 0 if can_truncate else n_states * _STATE_BYTES
+        self._n_droppable = [0] * n_sequences
         self.predict = predict
         self.sequences: list[list[int]] = [[] for _ in range(n_sequences)]
         self.calls: list[Span] = []
@@ -125,6 +136,10 @@ class FakeBackend:
     @property
     def n_evaluated(self) -> int:
         return sum(len(span.tokens) for span in self.calls)
+
+    def set_threads(self, n_threads: int) -> None:
+        self._check_thread()
+        self.n_threads = n_threads
 
     def evaluate(self, spans: Sequence[Span]) -> Evaluation:
         self._check_thread()
@@ -142,6 +157,7 @@ class FakeBackend:
             self.calls.append(span)
             held = self.sequences[span.sequence]
             held += span.tokens
+            self._n_droppable[span.sequence] = min(self.n_rollback, len(span.tokens) - 1)
             for n_behind in range(span.n_logits - 1, -1, -1):
                 logits.append(self._logits(held[: len(held) - n_behind]))
         return Evaluation(completed=True, logits=tuple(logits))
@@ -150,15 +166,37 @@ class FakeBackend:
         self._check_thread()
         held = self.sequences[sequence]
         assert n_tokens <= len(held)
-        if n_tokens not in (0, len(held)) and not self.can_truncate:
-            return False
-        del held[n_tokens:]
-        return True
+        n_dropped = len(held) - n_tokens
+        if self.can_truncate or n_dropped <= self._n_droppable[sequence] or not n_tokens:
+            if n_dropped:
+                self._n_droppable[sequence] = 0
+            del held[n_tokens:]
+            return True
+        return n_dropped == 0
+
+    def save(self, sequence: int) -> State | None:
+        self._check_thread()
+        held = self.sequences[sequence]
+        if self.can_truncate or not held:
+            return None
+        return State(len(held), _state_of(held))
+
+    def restore(self, sequence: int, state: State) -> None:
+        self._check_thread()
+        held = self.sequences[sequence]
+        assert state.n_tokens <= len(held), "attention's part of the state is not held any more"
+        assert (state.data == _state_of(held[: state.n_tokens])).all(), "another text's state"
+        del held[state.n_tokens :]
+        self._n_droppable[sequence] = 0
 
     def fork(self, source: int, target: int) -> None:
         self._check_thread()
         assert source != target
         self.sequences[target] = self.sequences[source][:]
+        self._n_droppable[target] = 0
+
+    def draft_for(self, sequence: int, *, wanted: bool) -> None:
+        self._check_thread()
 
     def rearm(self) -> None:
         self._is_interrupted = False
@@ -179,6 +217,12 @@ class FakeBackend:
 
     def _check_thread(self) -> None:
         assert threading.get_ident() == self._thread, "used from a foreign thread"
+
+
+def _state_of(tokens: list[int]) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
+    """Some bytes that depend on every token."""
+    digest = zlib.crc32(np.array(tokens, np.int32).tobytes())
+    return np.frombuffer(digest.to_bytes(_STATE_BYTES), np.uint8)
 
 
 def make_prompts(

@@ -83,6 +83,8 @@ class Gguf:
     alignment: int = 32
     seed: int | None = None
     """Fills F32 tensors with small random numbers; None leaves zeros."""
+    contents: tuple[tuple[str, bytes], ...] = ()
+    """Tensors' bytes, by name, where they are given."""
 
     def having(self, **values: Value | None) -> Gguf:
         """With these keys added, replaced or (None) removed; `__` in a name stands for a dot."""
@@ -119,8 +121,11 @@ class Gguf:
     def data(self) -> bytes:
         generator = random.Random(self.seed)
         parts: list[bytes] = []
+        given = dict(self.contents)
         for tensor in self.tensors:
-            if self.seed is not None and tensor.type_number == 0:
+            if tensor.name in given:
+                parts.append(given[tensor.name])
+            elif self.seed is not None and tensor.type_number == 0:
                 n = math.prod(tensor.shape)
                 parts.append(struct.pack(f"<{n}f", *(generator.gauss(0, 0.1) for _ in range(n))))
             else:

@@ -10,6 +10,7 @@ from typing import cast
 from inference import (
     BackendError,
     Chunk,
+    DraftCounts,
     Engine,
     EngineConfig,
     EngineNotReadyError,
@@ -57,6 +58,7 @@ class ScriptedGeneration:
             n_reused_tokens=4,
             n_evaluated_tokens=6,
             n_decoded_tokens=len(self._text),
+            drafters={"lookup": DraftCounts(3, 2)},
             queue_ms=0.5,
             prefill_ms=1.5,
             first_text_ms=2.0 if self._text else None,
@@ -176,6 +178,9 @@ class ScriptedEngine:
             notice=self.notice if is_ready else None,
             error=self._error,
         )
+
+    def drafters(self) -> dict[str, DraftCounts]:
+        return {"lookup": DraftCounts(3, 2)}
 
     def submit(self, request: GenerationRequest) -> ScriptedGeneration:
         if self._state is not EngineState.READY:

@@ -149,3 +149,9 @@ def test_asking_for_threads_loads_no_runtime() -> None:
         "sys.exit(any(name.split('.')[0] == 'llama_cpp' for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
+
+
+def test_cores_that_are_busy(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine.cpus(8, threads_per_core=2)
+    monkeypatch.setattr(psutil, "cpu_percent", always(25.0))
+    assert hardware_report().n_busy_cores == 2.0

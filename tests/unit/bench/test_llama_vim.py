@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, cast
 
-from bench.llama_vim import RETRY_S, LlamaVim, cost
+from bench.llama_vim import RETRY_S, LlamaVim
 from bench.replay import replay
 from bench.trace import Delete, Event, Insert, Move, Open, Session
 
@@ -51,7 +51,7 @@ async def test_an_answer_is_shown_and_typing_into_it_needs_no_request() -> None:
     ]
     assert server.bodies[0]["input_prefix"] == "x = 1\n"
     assert server.bodies[0]["input_suffix"] == "\n\n"
-    total = cost(driver.responses)
+    total = driver.cost()
     assert total.n_evaluated_tokens == 5 * len(server.bodies)
     assert total.n_never_shown_tokens < total.n_decoded_tokens
 

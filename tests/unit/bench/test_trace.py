@@ -18,6 +18,7 @@ from bench.trace import (
     TraceError,
     apply,
     read_trace,
+    shifted,
     take,
     write_trace,
 )
@@ -100,3 +101,15 @@ def test_the_shipped_trace_can_be_replayed() -> None:
     assert len(sessions) >= 5
     assert {session.file.language for session in sessions} >= {"python", "lua"}
     assert SHIPPED_TRACE.stat().st_size < 300_000
+
+
+def test_a_shifted_session_types_the_same_below_a_heading() -> None:
+    heading = "# 𝄞 first\n"
+    moved = shifted(SESSION, heading)
+    text = moved.file.text
+    for event in moved.events:
+        text, _ = apply(text, event)
+    plain = SESSION.file.text
+    for event in SESSION.events:
+        plain, _ = apply(plain, event)
+    assert text == heading + plain

@@ -27,14 +27,22 @@ ALL_OR_NOTHING = ((0.0, 0.0, 0.0, 0.0), *(((0.5, 0.5, 0.9, 0.9),) * (N_LENGTHS -
 
 def test_the_longest_match_wins_over_a_more_frequent_short_one() -> None:
     index = NgramIndex([[1, 2, 3, 4, 5, 3, 7, 6, 3, 7]])
-    assert index.longest_match([2, 3]) == Match(2, Counter({4: 1}), 4)
-    assert index.longest_match([8, 3]) == Match(1, Counter({7: 2, 4: 1}), 7)
+    match = index.longest_match([2, 3])
+    assert match is not None
+    assert (match.order, match.counts, match.latest) == (2, {4: 1}, 4)
+    assert index.run(match.place, 3) == [4, 5, 3]
+    match = index.longest_match([8, 3])
+    assert match is not None
+    assert (match.order, match.counts, match.latest) == (1, {7: 2, 4: 1}, 7)
+    assert index.run(match.place, 3) == [7], "the text ends there"
 
 
 def test_no_match_reaches_from_one_text_into_another() -> None:
     index = NgramIndex([[1, 2], [3, 4]])
     assert index.longest_match([2]) is None
-    assert index.longest_match([2, 3]) == Match(1, Counter({4: 1}), 4)
+    match = index.longest_match([2, 3])
+    assert match is not None
+    assert (match.order, match.counts) == (1, {4: 1})
 
 
 @pytest.mark.parametrize(
@@ -43,7 +51,7 @@ def test_no_match_reaches_from_one_text_into_another() -> None:
 def test_agreement_tells_how_far_the_continuations_are_one(
     counts: dict[int, int], agreement: int
 ) -> None:
-    assert Match(1, Counter(counts), 1).agreement == agreement
+    assert Match(1, Counter(counts), 1, 0).agreement == agreement
 
 
 def longest_match_by_hand(texts: list[list[int]], context: list[int]) -> tuple[int, Counter[int]]:
@@ -112,4 +120,4 @@ def test_the_weights_have_the_shape_of_the_buckets() -> None:
 
 @pytest.mark.parametrize(("order", "row"), [(1, 0), (8, 7), (9, 7), (10, 8), (16, 9), (24, 11)])
 def test_long_matches_are_told_apart_by_classes(order: int, row: int) -> None:
-    assert Match(order, Counter({1: 1}), 1).length_class == row
+    assert Match(order, Counter({1: 1}), 1, 0).length_class == row

@@ -61,3 +61,16 @@ def test_a_prompt_of_no_whole_multiple_is_overlapped() -> None:
 def test_inconsistent_policies_are_refused() -> None:
     with pytest.raises(ValueError, match="multiples"):
         RowPolicy(64, 3, 2)
+
+
+@pytest.mark.parametrize("rows", POLICIES)
+def test_without_going_back_only_the_last_call_is_no_multiple(rows: RowPolicy) -> None:
+    for n_prompt in range(1, 300):
+        n_past = 0
+        while n_past < n_prompt:
+            chunk = next_chunk(n_past, n_prompt, rows, can_go_back=False)
+            assert chunk.start == n_past
+            n_rows = chunk.end - chunk.start
+            assert min(rows.minimum, n_prompt) <= n_rows <= rows.maximum
+            assert n_rows % rows.multiple == 0 or chunk.end == n_prompt
+            n_past = chunk.end

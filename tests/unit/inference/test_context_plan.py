@@ -9,6 +9,7 @@ from inference.backends.context_plan import (
     MIN_SEQUENCES,
     ContextPlan,
     plans,
+    state_budget,
 )
 
 MIB = 2**20
@@ -73,3 +74,55 @@ def test_costs_go_down_and_there_is_always_something_to_try() -> None:
 
 def test_the_shortest_models_are_not_shortened() -> None:
     assert tried(600, kib_per_token=1000, available_mib=0)[-2] == ContextPlan(600, MIN_SEQUENCES)
+
+
+def rollback(
+    *, state_mib: int, available_mib: int, model_mib: int = 500, kib_per_token: float = 12
+) -> list[ContextPlan]:
+    return list(
+        plans(
+            n_ctx=8192,
+            is_wanted=False,
+            bytes_per_token=int(kib_per_token * 1024),
+            bytes_per_sequence=state_mib * MIB,
+            model_bytes=model_mib * MIB,
+            available_bytes=available_mib * MIB,
+            max_rollback=7,
+        )
+    )
+
+
+def test_earlier_states_take_no_more_than_the_cache_may() -> None:
+    assert rollback(state_mib=10, available_mib=20_000)[0] == ContextPlan(
+        8192, FEW_SEQUENCES, n_rollback=7
+    )
+    assert rollback(state_mib=19, available_mib=20_000)[0] == ContextPlan(
+        8192, FEW_SEQUENCES, n_rollback=6
+    )
+    larger = rollback(state_mib=48, available_mib=20_000, model_mib=8000, kib_per_token=32)[0]
+    assert larger == ContextPlan(8192, FEW_SEQUENCES, n_rollback=7)
+
+
+def test_earlier_states_never_cost_a_sequence_or_length() -> None:
+    for available_mib in range(100, 20_000, 700):
+        found = rollback(state_mib=19, available_mib=available_mib)
+        without = [ContextPlan(plan.n_ctx, plan.n_sequences, plan.n_rows) for plan in found]
+        plain = plans(
+            n_ctx=8192,
+            is_wanted=False,
+            bytes_per_token=12 * 1024,
+            bytes_per_sequence=19 * MIB,
+            model_bytes=500 * MIB,
+            available_bytes=available_mib * MIB,
+        )
+        assert without == list(plain)
+        # What is tried last may not fit at all.
+        assert [plan.n_rollback for plan in found[-2:]] == [0, 0]
+        states = [plan.n_sequences * plan.n_rollback * 19 for plan in found]
+        assert max(states) <= min(available_mib * 0.25, 512)
+
+
+def test_saved_states_take_a_share_of_the_model_or_of_what_is_free() -> None:
+    assert state_budget(500 * MIB, 20_000 * MIB) == 256 * MIB
+    assert state_budget(5000 * MIB, 20_000 * MIB) == 500 * MIB
+    assert state_budget(5000 * MIB, 800 * MIB) == 100 * MIB

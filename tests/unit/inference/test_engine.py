@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
@@ -244,6 +245,23 @@ async def test_a_listener_that_fails_is_not_the_engines_problem() -> None:
     await engine.submit(request()).result()
     await engine.close()
     assert caught
+
+
+async def test_the_status_says_how_many_threads_are_used_now() -> None:
+    def prepare(backend: FakeBackend) -> None:
+        backend.predict = always_a
+        backend.n_threads = 2
+
+        def wait_for_a_core(_span: Span) -> None:
+            if backend.n_threads == 2:
+                time.sleep(0.012)
+
+        backend.during_evaluation = wait_for_a_core
+
+    async with engine_on(prepare) as (engine, _):
+        assert engine.status().n_threads == 2
+        await engine.submit(request(max_tokens=5)).result()
+        assert engine.status().n_threads == 1
 
 
 async def test_an_engine_is_started_once() -> None:

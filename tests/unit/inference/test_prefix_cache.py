@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from inference.backends.base import RowPolicy, State
 from inference.prefix_cache import MIN_FORKED_TOKENS, Lease, PrefixCache, common_length
 
 
@@ -129,6 +132,73 @@ def test_without_truncation_decoded_tokens_spoil_a_slot_for_exact_requests() -> 
         cache = PrefixCache(1, can_truncate=False)
         fill(cache, tokens(0, 100), n_decoded=1)
         assert cache.acquire(prompt, exact=exact) == Lease(0, n_reused)
+
+
+def fill_with_states(cache: PrefixCache, prompt: list[int], n_decoded: int = 3) -> Lease:
+    """A request to a backend with recurrent layers, which saves its state where it is asked to."""
+    lease = cache.acquire(prompt)
+    assert lease is not None
+    position = lease.n_reused
+    for end in (*lease.stops, len(prompt)):
+        cache.record(lease.slot, position, prompt[position:end], n_rows=end - position)
+        if end in lease.stops:
+            cache.keep(lease.slot, State(end, np.zeros(8, np.uint8)))
+        position = end
+    for i in range(n_decoded):
+        cache.record(lease.slot, len(prompt) + i, [1000 + i], exact=False)
+    cache.release(lease.slot)
+    return lease
+
+
+def recurrent(n_slots: int, rows: RowPolicy | None = None) -> PrefixCache:
+    rows = rows or RowPolicy(maximum=64, minimum=2)
+    return PrefixCache(n_slots, rows=rows, can_truncate=False, max_state_bytes=8000)
+
+
+def test_a_saved_state_is_reused_where_a_slot_cannot_be_cut() -> None:
+    cache = recurrent(1)
+    prompt = tokens(0, 400)
+    assert fill_with_states(cache, prompt).n_reused == 0
+    n_states = cache.n_states
+    assert cache.n_state_bytes == 8 * n_states > 0
+    typed = fill_with_states(cache, [*prompt, 7])
+    assert typed.n_reused == 396
+    assert typed.state is not None
+    assert typed.state.n_tokens == 396
+    edited = fill_with_states(cache, [*prompt[:350], *tokens(2000, 50)])
+    assert edited.n_reused == 348
+
+
+def test_the_place_of_an_edit_is_remembered() -> None:
+    cache = recurrent(1)
+    above, below = tokens(0, 2000), tokens(5000, 500)
+    found: list[int] = []
+    for n in range(4):
+        above += tokens(10_000 + 100 * n, 12)
+        lease = fill_with_states(cache, [*above, *below])
+        found.append(len(above) - lease.n_reused)
+    # The line, and one or two before it.
+    assert found[2:] == [24, 36]
+
+
+def test_a_slot_that_cannot_be_cut_is_copied_with_its_states() -> None:
+    cache = recurrent(2)
+    prompt = tokens(0, 400)
+    first = fill_with_states(cache, prompt)
+    n_states = cache.n_states
+    other = cache.acquire([*prompt[:300], *tokens(3000, 50)], "other")
+    assert other is not None
+    assert (other.slot, other.fork_of, other.n_reused) == (1 - first.slot, first.slot, 300)
+    assert cache.n_states == n_states
+
+
+def test_states_of_rows_beyond_a_multiple_are_not_exact() -> None:
+    cache = recurrent(1, RowPolicy(maximum=64, minimum=8, multiple=4))
+    fill_with_states(cache, tokens(0, 103), n_decoded=0)
+    longer = [*tokens(0, 103), *tokens(500, 20)]
+    exact = cache.acquire(longer)
+    assert exact is not None
+    assert exact.n_reused == 92
 
 
 def test_a_disabled_cache_reuses_nothing() -> None:

@@ -114,7 +114,8 @@ def test_the_home_folder_may_be_written_short() -> None:
     assert problems({"model": {"path": "~/models/a.gguf"}}) == ()
 
 
-def test_a_path_in_an_open_folder_is_refused_by_whatever_way(tmp_path: Path) -> None:
+@pytest.mark.parametrize("key", ["path", "draftPath"])
+def test_a_path_in_an_open_folder_is_refused_by_whatever_way(key: str, tmp_path: Path) -> None:
     project, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
     project.mkdir()
     elsewhere.mkdir()
@@ -127,10 +128,12 @@ def test_a_path_in_an_open_folder_is_refused_by_whatever_way(tmp_path: Path) -> 
         elsewhere / ".." / "project" / "a.gguf",
     ]
     for path in refused:
-        assert "must not choose the model" in problems({"model": {"path": str(path)}}, project)[0]
-    assert problems({"model": {"path": str(elsewhere / "a.gguf")}}, project) == ()
+        (problem,) = problems({"model": {key: str(path)}}, project)
+        assert problem.startswith(f"`model.{key}` is ")
+        assert "must not choose the model" in problem
+    assert problems({"model": {key: str(elsewhere / "a.gguf")}}, project) == ()
     if os.name == "posix":
-        assert "network share" in problems({"model": {"path": "//host/a.gguf"}}, project)[0]
+        assert "network share" in problems({"model": {key: "//host/a.gguf"}}, project)[0]
 
 
 json_values = st.recursive(

@@ -1,0 +1,57 @@
+"""How long a chunk of a prompt may be where a call that runs cannot be interrupted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from inference.backends.base import RowPolicy
+
+MAX_WAIT_MS = 30.0
+"""What another request should wait for at most; or one token's time, where that is longer."""
+MIN_ROWS = 8
+"""Fewer cost nearly as much: a third of the rows in two thirds of the time, and less."""
+NEWEST_WEIGHT = 0.3
+
+
+class ChunkSize:
+    """Learns from the calls made. Calls grow from small to what the speed allows."""
+
+    def __init__(self, rows: RowPolicy, *, can_interrupt: bool) -> None:
+        self._rows = rows
+        self._sizes = (rows.maximum,) if can_interrupt else _sizes(rows)
+        self._ms_per_row: float | None = None
+        self._token_ms = 0.0
+
+    @property
+    def rows(self) -> RowPolicy:
+        """The policy for the next call: the backend's with a maximum that suits its speed."""
+        return replace(self._rows, maximum=self._maximum())
+
+    def observe(self, n_rows: int, ms: float) -> None:
+        """Notes what a call cost."""
+        if n_rows <= self._rows.minimum:
+            self._token_ms = _average(self._token_ms or ms, ms)
+        elif n_rows >= self._sizes[-1]:
+            self._ms_per_row = _average(self._ms_per_row or ms / n_rows, ms / n_rows)
+
+    def _maximum(self) -> int:
+        *larger, smallest = self._sizes
+        if self._ms_per_row is None:
+            return smallest
+        n_rows = max(MAX_WAIT_MS, self._token_ms) / self._ms_per_row
+        return next((size for size in larger if size <= n_rows), smallest)
+
+
+def _sizes(rows: RowPolicy) -> tuple[int, ...]:
+    """The maximum and halves of it, descending."""
+    sizes = [rows.maximum]
+    # Larger than the minimum, or what is left in the end could not always be a call of its own.
+    while (half := sizes[-1] // 2 // rows.multiple * rows.multiple) >= max(
+        MIN_ROWS, 2 * rows.minimum
+    ):
+        sizes.append(half)
+    return tuple(sizes)
+
+
+def _average(old: float, new: float) -> float:
+    return old + NEWEST_WEIGHT * (new - old)

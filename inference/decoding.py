@@ -1,0 +1,172 @@
+"""One call of the runtime for one job: what goes into it, and what comes of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from inference.backends.base import Backend, Logits, RowPolicy, Span
+from inference.chunks import PrefillChunk, next_chunk
+from inference.errors import BackendError
+from inference.evaluator import Evaluator
+from inference.job import Job
+from inference.prefix_cache import PrefixCache
+from inference.speculation.policy import Speculation
+from inference.types import FinishReason
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Tokens `start` … `end - 1` of a job, and drafted ones behind them."""
+
+    start: int
+    end: int
+    drafts: Sequence[int]
+    rows: RowPolicy
+    """What it obeys."""
+
+
+class Decoder:
+    """Evaluates prompts in chunks, then the newest token with drafted ones behind it."""
+
+    def __init__(
+        self, backend: Backend, evaluator: Evaluator, cache: PrefixCache, speculation: Speculation
+    ) -> None:
+        self._backend = backend
+        self._evaluator = evaluator
+        self._cache = cache
+        self._speculation = speculation
+
+    def step(self, job: Job) -> FinishReason | None:
+        """Makes one call for a job that has a sequence. Returns why it is over, or None."""
+        call = self._next_call(job)
+        logits = self._evaluate(job, call)
+        reason: FinishReason | None = None
+        if logits and not job.is_cancelled:
+            reason = self._choose(job, logits, call.drafts)
+        if logits and call.drafts:
+            self._drop_rejected(job)
+        return reason
+
+    def cut(self, job: Job, n_tokens: int) -> None:
+        """Cuts the job's sequence, or clears it where the backend cannot cut."""
+        assert job.sequence is not None
+        if not self._backend.truncate(job.sequence, n_tokens):
+            self._backend.truncate(job.sequence, 0)
+            n_tokens = 0
+        job.n_past = n_tokens
+        self._cache.truncate(job.sequence, n_tokens)
+
+    def _next_call(self, job: Job) -> Call:
+        """Makes room for it too, where it goes back over tokens that are evaluated already."""
+        assert job.sequence is not None
+        rows = self._evaluator.rows if job.in_prefill else self._speculation.rows(job.request)
+        end = next((stop for stop in job.stops if stop > job.n_past), len(job.tokens))
+        can_go_back = self._backend.can_truncate
+        chunk = next_chunk(job.n_past, end, rows, can_go_back=can_go_back)
+        drafts: Sequence[int] = ()
+        if chunk.end == len(job.tokens):
+            drafts = self._drafts(job, rows)
+            end += len(drafts)
+            with_drafts = next_chunk(job.n_past, end, rows, can_go_back=can_go_back)
+            if with_drafts.end == end:
+                chunk = PrefillChunk(with_drafts.start, chunk.end)
+            else:
+                drafts = ()
+        if chunk.start < job.n_past:
+            self.cut(job, chunk.start)
+            job.n_reused = min(job.n_reused, job.n_past)
+            if job.n_past != chunk.start:
+                # The backend could not; it begins anew.
+                return self._next_call(job)
+        return Call(chunk.start, chunk.end, drafts, rows)
+
+    def _drafts(self, job: Job, rows: RowPolicy) -> list[int]:
+        """Tokens to evaluate behind the newest."""
+        backend, n_new = self._backend, len(job.tokens) - job.n_past
+        drafts: list[int] = []
+        if job.speculator is not None:
+            n_max = min(
+                backend.max_logits - 1,
+                backend.n_rollback,
+                rows.maximum - n_new,
+                backend.n_ctx - len(job.tokens),
+                job.n_wanted - 1,
+            )
+            drafts += job.speculator.propose(
+                job.context, n_new=n_new, n_max=n_max, rows=rows, in_prefill=job.in_prefill
+            )
+        n_rows = n_new + len(drafts)
+        n_missing = rows.padded(n_rows) - n_rows
+        if not backend.can_truncate and n_missing <= backend.n_rollback:
+            # A call of too few rows goes back over earlier tokens. A sequence that cannot go back
+            # takes any tokens as well: they are checked like drafted ones, and dropped.
+            drafts += [job.tokens[-1]] * n_missing
+        return drafts
+
+    def _evaluate(self, job: Job, call: Call) -> Sequence[Logits] | None:
+        """Logits after the newest token and each drafted one; none before a prompt's end.
+
+        None if the call was interrupted.
+        """
+        assert job.sequence is not None
+        # Rows in the calls of a prompt agree; tokens decoded in such calls count like a prompt's.
+        is_exact = call.rows.agrees_with(self._backend.rows)
+        tokens = job.tokens[call.start : call.end]
+        n_wanted = 1 + len(call.drafts) if call.end == len(job.tokens) else 0
+        span_tokens = [*tokens, *call.drafts]
+        # The last layer is computed for these rows alone, so they too must be of a number that
+        # agrees with others.
+        n_logits = self._speculation.rows(job.request).padded(n_wanted) if n_wanted else 0
+        span = Span(job.sequence, call.start, span_tokens, min(n_logits, len(span_tokens)))
+        started = time.perf_counter()
+        evaluation = self._evaluator.evaluate([span])
+        if not evaluation.completed:
+            job.n_interruptions += 1
+            return None
+        self._speculation.costs.record(len(span.tokens), 1e3 * (time.perf_counter() - started))
+        job.n_interruptions = 0
+        self._cache.record(
+            job.sequence, call.start, tokens, exact=is_exact, n_rows=len(span.tokens)
+        )
+        job.n_past = call.end
+        if call.end in job.stops and not call.drafts:
+            self._save(job)
+        return evaluation.logits[len(evaluation.logits) - n_wanted :]
+
+    def _save(self, job: Job) -> None:
+        assert job.sequence is not None
+        state = self._backend.save(job.sequence)
+        if state is not None:
+            self._cache.keep(job.sequence, state)
+
+    def _choose(
+        self, job: Job, logits: Sequence[Logits], drafts: Sequence[int]
+    ) -> FinishReason | None:
+        """Chooses tokens as long as the drafted ones are those chosen."""
+        assert job.sequence is not None
+        if not job.request.sampling.max_tokens:
+            return FinishReason.LENGTH
+        job.n_steps += 1
+        n_right = 0
+        reason: FinishReason | None = None
+        for row in logits:
+            reason = job.advance(row, room=self._backend.n_ctx - job.n_past)
+            is_right = n_right < len(drafts) and job.tokens[job.n_past :] == [drafts[n_right]]
+            if not is_right:
+                break
+            n_right += 1
+            job.n_past += 1
+            if reason is not None:
+                break
+        if drafts:
+            if job.speculator is not None:
+                job.speculator.settle(n_right)
+            self._cache.record(job.sequence, job.n_past - n_right, drafts[:n_right])
+        return reason
+
+    def _drop_rejected(self, job: Job) -> None:
+        assert job.sequence is not None
+        if not self._backend.truncate(job.sequence, job.n_past):
+            raise BackendError("The runtime cannot take back tokens that were drafted wrongly.")

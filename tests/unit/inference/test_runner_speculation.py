@@ -1,0 +1,177 @@
+"""The runner's steps with drafts, on a toy model: the same text in fewer calls."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inference.backends.base import RowPolicy
+from inference.job import Event, Job
+from inference.runner import Runner
+from inference.speculation.policy import Speculation
+from inference.speculation.verify_cost import VerifyCost
+from inference.types import (
+    DraftCounts,
+    FinishReason,
+    GenerationRequest,
+    GenerationResult,
+    Priority,
+    SamplingParams,
+    SpeculationMode,
+    TextPrompt,
+)
+from tests.support.fake_backend import FakeBackend, Predict, hashed, make_prompts, spelling
+
+OLD = "def area(self):\n    return self.width * self.height\n"
+NEW = "def area(self) -> float:\n    return self.width * self.height * self.scale\n"
+
+
+class KnownCost(VerifyCost):
+    """Rows cost little, whatever the toy model takes."""
+
+    def record(self, n_rows: int, ms: float) -> None:
+        super().calibrate(n_rows, 10.0 + n_rows / 4)
+
+
+def speculation_of(
+    backend: FakeBackend, mode: SpeculationMode, *, is_second_row_free: bool = True
+) -> Speculation:
+    speculation = Speculation(mode, backend.rows, is_second_row_free=is_second_row_free)
+    speculation.costs = KnownCost()
+    for n_rows in (1, 16):
+        speculation.costs.record(n_rows, 0.0)
+    return speculation
+
+
+def runner_of(
+    backend: FakeBackend, mode: SpeculationMode, *, is_second_row_free: bool = True
+) -> Runner:
+    speculation = speculation_of(backend, mode, is_second_row_free=is_second_row_free)
+    return Runner(backend, make_prompts(backend), speculation=speculation)
+
+
+def run(runner: Runner, *requests: GenerationRequest) -> list[GenerationResult]:
+    told: list[list[Event]] = []
+    for request in requests:
+        told.append([])
+        runner.submit(Job(request, told[-1].append))
+    for _ in range(10_000):
+        if not runner.step():
+            break
+    results = [events[-1] for events in told]
+    assert all(isinstance(result, GenerationResult) for result in results)
+    return [result for result in results if isinstance(result, GenerationResult)]
+
+
+def edit_request(old: str = OLD, max_tokens: int = 200) -> GenerationRequest:
+    return GenerationRequest(
+        prompt=TextPrompt(text="Add a scale.\n"),
+        sampling=SamplingParams(max_tokens=max_tokens),
+        priority=Priority.ACTION,
+        old_text=old,
+    )
+
+
+@pytest.mark.parametrize("can_truncate", [True, False])
+def test_an_edit_takes_a_fraction_of_the_calls(*, can_truncate: bool) -> None:
+    backend = FakeBackend(predict=spelling(NEW.encode()), can_truncate=can_truncate, n_rollback=7)
+    (result,) = run(runner_of(backend, SpeculationMode.AUTO), edit_request())
+    assert result.text == NEW
+    assert result.finish_reason is FinishReason.STOP
+    usage = result.usage
+    assert usage.n_decoded_tokens == len(NEW) + 1
+    assert usage.n_steps < usage.n_decoded_tokens / 2.5
+    assert set(usage.drafters) <= {"old-text", "lookup"}
+    assert usage.drafters["old-text"].n_accepted > len(NEW) / 2
+    assert usage.n_accepted_tokens == usage.n_decoded_tokens - usage.n_steps
+
+
+def test_every_call_has_the_rows_that_agree() -> None:
+    backend = FakeBackend(predict=spelling(NEW.encode()))
+    run(runner_of(backend, SpeculationMode.NEVER), edit_request())
+    assert all(len(span.tokens) >= 2 for span in backend.calls)
+    backend = FakeBackend(predict=spelling(NEW.encode()), rows=RowPolicy(16, 8, 4))
+    run(runner_of(backend, SpeculationMode.AUTO), edit_request())
+    assert all(len(span.tokens) >= 8 and len(span.tokens) % 4 == 0 for span in backend.calls[1:])
+
+
+def test_where_a_second_row_costs_only_edits_speculate() -> None:
+    plain = GenerationRequest(prompt=TextPrompt(text="x = 1\n" * 3))
+    backend = FakeBackend(predict=spelling(b"x = 1\nx = 1\n"))
+    runner = runner_of(backend, SpeculationMode.AUTO, is_second_row_free=False)
+    (result,) = run(runner, plain)
+    assert result.usage.drafters == {}
+    assert [len(span.tokens) for span in backend.calls[2:]] == [1] * 12
+    backend.predict = spelling(NEW.encode())
+    (result,) = run(runner, edit_request())
+    assert result.usage.n_accepted_tokens > 0
+
+
+def test_what_is_drafted_is_never_kept_beyond_what_was_chosen() -> None:
+    backend = FakeBackend(predict=spelling(NEW.encode()))
+    (result,) = run(runner_of(backend, SpeculationMode.AUTO), edit_request(max_tokens=20))
+    assert result.text == NEW[:20]
+    assert result.usage.n_decoded_tokens == 20
+    held = max(backend.sequences, key=len)
+    assert bytes(held[13:]).decode() == NEW[: len(held) - 13]
+
+
+def test_totals_are_kept_for_the_model() -> None:
+    backend = FakeBackend(predict=spelling(NEW.encode()))
+    speculation = speculation_of(backend, SpeculationMode.AUTO)
+    runner = Runner(backend, make_prompts(backend), speculation=speculation)
+    (result,) = run(runner, edit_request())
+    assert speculation.totals == result.usage.drafters
+    backend.predict = spelling(NEW.encode())
+    run(runner, edit_request())
+    assert speculation.totals["old-text"].n_drafted > result.usage.drafters["old-text"].n_drafted
+
+
+def test_counts_add_up() -> None:
+    assert DraftCounts(3, 1) + DraftCounts(2, 2) == DraftCounts(5, 3)
+
+
+def looping(tokens: list[int]) -> int:
+    """Repeats itself, with changes now and then: something to be drafted."""
+    text = b"for item in items:\n    total += item.price\n"
+    n = len(tokens)
+    return hashed(tokens) if n % 17 == 0 else text[n % len(text)]
+
+
+def outcome(result: GenerationResult) -> tuple[object, ...]:
+    return result.text, result.token_ids, result.logprobs, result.finish_reason
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    can_truncate=st.booleans(),
+    predict=st.sampled_from([hashed, looping]),
+)
+def test_the_text_is_the_same_with_and_without_drafts(
+    *, seed: int, can_truncate: bool, predict: Predict
+) -> None:
+    chance = random.Random(seed)
+    requests = [
+        GenerationRequest(
+            prompt=TextPrompt(text="".join(chance.choices("abc \n", k=chance.randint(1, 60)))),
+            sampling=SamplingParams(
+                max_tokens=chance.randint(0, 40),
+                temperature=chance.choice([0.0, 0.0, 1.5]),
+                seed=chance.randrange(100),
+                stop=chance.choice([(), ("ab",), ("item",)]),
+            ),
+            priority=chance.choice(list(Priority)),
+            old_text=chance.choice(["", "for item in items:\n    total += item.cost\n"]),
+            shown_text=chance.choice(["", "total"]),
+        )
+        for _ in range(6)
+    ]
+    found: list[list[tuple[object, ...]]] = []
+    for mode in (SpeculationMode.AUTO, SpeculationMode.NEVER):
+        backend = FakeBackend(predict=predict, can_truncate=can_truncate, n_rollback=7)
+        found.append([outcome(result) for result in run(runner_of(backend, mode), *requests)])
+    assert found[0] == found[1]

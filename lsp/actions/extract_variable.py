@@ -104,7 +104,7 @@ def extract_variable(place: Place) -> tuple[Change, ...]:
     statement = statement_at(node)
     if node is None or statement is None or tree.span(node) != place.selection:
         return ()
-    if not _is_safe(node, statement, style):
+    if tree.span(statement) == place.selection or not _is_safe(node, statement, style):
         return ()
     start = tree.span(statement).start
     indent = indent_at(tree.text, start)

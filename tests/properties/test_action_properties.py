@@ -73,10 +73,10 @@ def test_changes_that_move_with_the_text_do_what_they_did(
     edited = old[:start] + typed + old[end:]
     changes = minimal(old, region, new, "\n")
     moved = reanchored(changes, old, edited, region)
-    if moved is None:
+    if not moved:
         return
     # The region is still there, word for word, and nothing else was changed.
-    shift = moved[0].span.start - changes[0].span.start if changes else 0
+    shift = moved[0].span.start - changes[0].span.start
     there = Span(region.start + shift, region.end + shift)
     assert there.cut(edited) == region.cut(old)
     assert apply(edited, moved)[: there.start] == edited[: there.start]

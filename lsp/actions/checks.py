@@ -25,8 +25,9 @@ _PLACEHOLDER = re.compile(
     r"same|previous|other|code|here)\b|\b(?:rest of (?:the )?(?:code|function|file|class)|"
     r"existing code|remaining code|code (?:remains|is) unchanged|same as before|unchanged code)\b)"
     r"|^[ \t]*(?:#|//)[ \t]*(?:\.\.\.|…)[ \t]*$",
-    re.IGNORECASE | re.MULTILINE,
+    re.IGNORECASE,
 )
+_MAX_PLACEHOLDER_CHARS = 200
 _BLOCKS = frozenset({"block", "statement_block", "compound_statement"})
 _FREELY_SET = frozenset({"(", ")", ","})
 _TYPES = frozenset({"type", "type_annotation"})
@@ -88,7 +89,7 @@ def check_rewrite(place: Place, work: Rewrite, new_text: str, new_region: Span) 
     """A rewrite of the region, in the whole new document."""
     old, new = work.region.cut(place.text), new_region.cut(new_text)
     check_characters(old, new)
-    if _PLACEHOLDER.search(new) and not _PLACEHOLDER.search(old):
+    if _has_placeholder(new) and not _has_placeholder(old):
         raise FaultyAnswerError("leaves out code and puts a placeholder in its place")
     check_parses(place, new_text)
     tree = tree_of(new_text, place.language)
@@ -103,6 +104,12 @@ def check_rewrite(place: Place, work: Rewrite, new_text: str, new_region: Span) 
         before, after = _code(place.tree, work.region), _code(tree, new_region)
         if before != after:
             raise FaultyAnswerError("changes more than types")
+
+
+def _has_placeholder(text: str) -> bool:
+    # Of a long line the pattern takes the square of its length.
+    lines = (line for line in text.splitlines() if len(line) <= _MAX_PLACEHOLDER_CHARS)
+    return any(_PLACEHOLDER.search(line) for line in lines)
 
 
 def _check_comments(old: SourceTree, region: Span, new: SourceTree, new_region: Span) -> None:
@@ -167,13 +174,16 @@ def _code(tree: SourceTree, region: Span) -> list[str]:
     ]
 
 
-def _leaves(node: Node) -> Iterator[Node]:
-    if "comment" in node.type or node.type in _TYPES or _marks_type(node):
-        return
-    if not node.children:
-        yield node
-    for child in node.children:
-        yield from _leaves(child)
+def _leaves(root: Node) -> Iterator[Node]:
+    # Not by recursion: an answer may nest as deep as it likes.
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        if "comment" in node.type or node.type in _TYPES or _marks_type(node):
+            continue
+        if not node.children:
+            yield node
+        waiting += reversed(node.children)
 
 
 def _marks_type(node: Node) -> bool:

@@ -26,6 +26,7 @@ _TOOL_CALL = re.compile(r"<\|?tool_call|\[TOOL_CALLS\]|<function[=_]|<\|python_t
 _PROSE = re.compile(r"[A-Z*#>\d-].*[.:!?*]|[A-Z][\w' ,]*")
 _CODE_MARKS = re.compile(r"[=(){};\[\]@<>]|\breturn\b|^\s*(?:#|//)|^\s*(?:import|from|def|class)\b")
 _IMPORT_LINE = re.compile(r"\s*(?:import|from|use|using|#include)\b.*")
+_MAX_PATH_CHARS = 300
 _PATH_COMMENT = re.compile(r"\s*(?:#|//|--)\s*(?:file(?:name)?|path)?:?\s*([\w./\\-]+\.\w{1,8})\s*")
 
 
@@ -201,7 +202,7 @@ def _is_tool_call(bare: str, target: Target) -> bool:
 def _without_path_comment(code: str, target: Target) -> str:
     """Without a first line that only says which file it is."""
     first, _, rest = code.partition("\n")
-    named = _PATH_COMMENT.fullmatch(first)
+    named = _PATH_COMMENT.fullmatch(first[:_MAX_PATH_CHARS])
     if named is None or first.strip() in target.old:
         return code
     if not _is_own_file(named[1], target):

@@ -75,20 +75,12 @@ def _in_style(lines: list[str], old: str, unit: str, strings: frozenset[int]) ->
     has_tabs = any("\t" in indent_of(line) for line in lines)
     if step == unit_width and has_tabs == (unit == "\t"):
         return lines
-    first = _width(_first(lines))
-    styled: list[str] = []
-    for number, line in enumerate(lines):
-        width = _width(line)
-        if number in strings or not line.strip() or (width - first) % step:
-            styled.append(line)
-        else:
-            start = (
-                first // step * len(unit) if first % step == 0 else len(indent_of(_first(lines)))
-            )
-            levels = (width - first) // step
-            depth = unit * (start // len(unit) + levels)
-            styled.append(depth + line.lstrip())
-    return styled
+    return [
+        line
+        if number in strings or not line.strip() or _width(line) % step
+        else unit * (_width(line) // step) + line.lstrip()
+        for number, line in enumerate(lines)
+    ]
 
 
 def _step(lines: list[str], strings: frozenset[int]) -> int | None:

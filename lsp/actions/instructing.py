@@ -46,7 +46,7 @@ _MAX_CONTEXT_CHARS = 12_000
 _ROOM_TOKENS = 400
 """For the words around the code, and the template's."""
 
-_OWN_BEGINNING = re.compile(r"^\s*(?:`{3,}|~{3,})\w|^\s*<{5,9} SEARCH", re.MULTILINE)
+_OWN_BEGINNING = re.compile(r"^[ \t]*(?:`{3,}|~{3,})\w|^[ \t]*<{5,9} SEARCH", re.MULTILINE)
 
 T = TypeVar("T")
 

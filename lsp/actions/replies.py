@@ -16,11 +16,13 @@ _FENCE = re.compile(r"\s*(?P<fence>`{3,}|~{3,})\s*(?P<info>[^`\n]*?)\s*")
 _SEARCH = re.compile(r"\s*<{5,9}\s*(?:SEARCH|ORIGINAL|HEAD|OLD)?\s*")
 _DIVIDER = re.compile(r"\s*={5,9}\s*")
 _REPLACE = re.compile(r"\s*>{5,9}\s*(?:REPLACE|UPDATED|NEW)?\s*")
-_THOUGHT = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.DOTALL)
-_OPEN_THOUGHT = re.compile(r"<(think|thinking|reasoning)>.*", re.DOTALL)
+_THOUGHT = re.compile(r"<(think|thinking|reasoning)>")
 _PATH = r"(?P<path>[\w.@~-]*(?:[\\/][\w.@~-]+)*\.[A-Za-z]\w{0,7})"
 _PATH_LINE = re.compile(rf"[\s#*`/-]*(?:(?:file|filename|path)\s*:\s*)?[`*]*{_PATH}[`*:\s-]*", re.I)
 _PATH_IN_INFO = re.compile(rf"(?:^|[:\s=\"'{{]){_PATH}(?:$|[\s\"'}}])")
+_DIFF_HEAD = re.compile(rf"(?:---|\+\+\+) (?:[ab]/)?{_PATH}\s*")
+_MAX_MARK_CHARS = 300
+"""A longer line is none of these: some of the patterns take the square of its length."""
 _HUNK = re.compile(r"@@.*")
 
 
@@ -54,20 +56,30 @@ class Reply:
 
 def without_thoughts(answer: str) -> str:
     """The answer without what the model thought aloud, be it ended or not."""
-    text = _THOUGHT.sub("", to_newlines(answer))
+    return _split_thoughts(answer)[0]
+
+
+def _split_thoughts(answer: str) -> tuple[str, bool]:
+    """The answer without thoughts, and whether the last of them was not ended."""
+    text = to_newlines(answer)
     if "</think>" in text and "<think>" not in text:
         text = text.rpartition("</think>")[2]  # The template may have opened it.
-    return _OPEN_THOUGHT.sub("", text)
+    said: list[str] = []
+    while (opening := _THOUGHT.search(text)) is not None:
+        said.append(text[: opening.start()])
+        _, closing, text = text[opening.end() :].partition(f"</{opening[1]}>")
+        if not closing:
+            return "".join(said), True
+    return "".join([*said, text]), False
 
 
 def read_reply(answer: str) -> Reply:
-    thoughtless = without_thoughts(answer)
-    nested, plain = (_read(thoughtless, is_nested=is_nested) for is_nested in (True, False))
+    text, is_thinking = _split_thoughts(answer)
+    nested, plain = (_read(text, is_nested=is_nested) for is_nested in (True, False))
     # A fence inside a fence is only believed in if the fences add up.
     is_balanced = all(block.is_closed for block in nested.blocks)
     reply = nested if is_balanced else plain
-    is_unfinished = reply.is_unfinished or bool(_OPEN_THOUGHT.search(_THOUGHT.sub("", answer)))
-    return Reply(reply.blocks, reply.replacements, reply.bare, is_unfinished)
+    return Reply(reply.blocks, reply.replacements, reply.bare, reply.is_unfinished or is_thinking)
 
 
 def _read(text: str, *, is_nested: bool) -> Reply:
@@ -78,7 +90,7 @@ def _read(text: str, *, is_nested: bool) -> Reply:
     is_unfinished = False
     while lines:
         line = lines.take()
-        fence = _FENCE.fullmatch(line)
+        fence = _match(_FENCE, line)
         if fence is not None:
             block = _block(lines, fence, _path_before(bare), is_nested=is_nested)
             inner = _read_replacements(block)
@@ -87,7 +99,7 @@ def _read(text: str, *, is_nested: bool) -> Reply:
             else:
                 replacements += inner.replacements
                 is_unfinished = is_unfinished or inner.is_unfinished
-        elif _SEARCH.fullmatch(line):
+        elif _match(_SEARCH, line):
             replacement = _replacement(lines, _path_before(bare))
             if replacement is None:
                 is_unfinished = True
@@ -96,6 +108,10 @@ def _read(text: str, *, is_nested: bool) -> Reply:
         else:
             bare.append(line)
     return Reply(tuple(blocks), tuple(replacements), "\n".join(bare), is_unfinished)
+
+
+def _match(pattern: re.Pattern[str], line: str) -> re.Match[str] | None:
+    return pattern.fullmatch(line) if len(line) <= _MAX_MARK_CHARS else None
 
 
 class _Lines:
@@ -117,7 +133,7 @@ class _Lines:
         taken: list[str] = []
         while self:
             line = self.take()
-            if end.fullmatch(line):
+            if _match(end, line):
                 return taken
             taken.append(line)
         return None
@@ -129,7 +145,7 @@ def _block(lines: _Lines, opening: re.Match[str], path: str, *, is_nested: bool)
     depth, is_closed = 1, False
     while lines and not is_closed:
         line = lines.take()
-        inner = _FENCE.fullmatch(line)
+        inner = _match(_FENCE, line)
         if inner is not None and inner["fence"].startswith(fence):
             if inner["info"]:
                 depth += is_nested
@@ -139,7 +155,7 @@ def _block(lines: _Lines, opening: re.Match[str], path: str, *, is_nested: bool)
         if not is_closed:
             taken.append(line)
     language = re.split(r"[\s:{]", info, maxsplit=1)[0].lower()
-    named = _PATH_IN_INFO.search(info)
+    named = _PATH_IN_INFO.search(info)  # No longer than a mark.
     is_path = named is not None and language == named["path"].lower()
     return Block(
         "\n".join(taken),
@@ -152,7 +168,7 @@ def _block(lines: _Lines, opening: re.Match[str], path: str, *, is_nested: bool)
 def _path_before(bare: list[str]) -> str:
     """The file named on the line before, if nothing else is on it."""
     before = next((line for line in reversed(bare[-2:]) if line.strip()), "")
-    named = _PATH_LINE.fullmatch(before)
+    named = _match(_PATH_LINE, before)
     return named["path"] if named else ""
 
 
@@ -168,7 +184,7 @@ def _read_replacements(block: Block) -> Reply | None:
     """A block whose content is replacements or a diff; None for any other."""
     if block.language in ("diff", "patch"):
         return Reply(replacements=tuple(_hunks(block)), is_unfinished=not block.is_closed)
-    if not any(_SEARCH.fullmatch(line) for line in block.text.split("\n")):
+    if not any(_match(_SEARCH, line) for line in block.text.split("\n")):
         return None
     inner = _read(block.text, is_nested=False)
     named = (Replacement(r.search, r.replace, r.path or block.path) for r in inner.replacements)
@@ -182,9 +198,9 @@ def _hunks(block: Block) -> Iterator[Replacement]:
     new: list[str] = []
     for line in [*block.text.split("\n"), "@@"]:
         if line.startswith(("--- ", "+++ ")):
-            named = re.fullmatch(rf"(?:---|\+\+\+) (?:[ab]/)?{_PATH}\s*", line)
+            named = _match(_DIFF_HEAD, line)
             path = named["path"] if named else path
-        elif _HUNK.fullmatch(line):
+        elif _match(_HUNK, line):
             if old != new:
                 yield Replacement("\n".join(old), "\n".join(new), path)
             old, new = [], []

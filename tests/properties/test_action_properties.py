@@ -6,7 +6,8 @@ import itertools
 import re
 from typing import Any
 
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lsp.actions.changes import apply, minimal, reanchored
@@ -220,3 +221,26 @@ def test_a_loop_and_its_comprehension_do_the_same(
         assert converted != source
         assert run(converted, values) == run(source, values)
         source = converted
+
+
+RUNS = ["-", " ", "\n", ".", "(", "a", "~", "`", "- ", "<think>", "```\n", "<<<<<<< SEARCH\n", "a/"]
+
+
+@given(
+    st.sampled_from(["", "```", "```python\n", "# ", "```python\ndef area(self, w, h):\n    # "]),
+    st.sampled_from(RUNS),
+    st.sampled_from(["", "x", "\n```"]),
+)
+@settings(max_examples=40, deadline=None)
+def test_runs_without_end_are_refused_like_anything_else(
+    before: str, run_: str, after: str
+) -> None:
+    """Were any of it to take the square of the answer's length, this would not come to an end."""
+    at = SOURCE.index("w * h")
+    place = place_at(Snapshot("file:///shapes.py", 1, "python", SOURCE, at), Span(at, at))
+    assert place.function is not None
+    region = place.lines(place.function.span)
+    target = Target(place, region)
+    reply = read_reply(before + run_ * 20_000 + after)
+    with pytest.raises(FaultyAnswerError):
+        propose(Rewrite(region, "…", Keeps.COMMENTS), target, fit(reply, target, is_cut=False))

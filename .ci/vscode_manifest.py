@@ -19,6 +19,9 @@ MANIFEST = ROOT / "editors" / "vscode" / "package.json"
 MACHINE = "machine"
 """The scope of what a workspace must not choose: it is read from the user's settings alone."""
 
+USERS_OWN = {"actions.custom", "chat.allowedCommands"}
+"""Besides the whole group `model`: settings that a folder must not make."""
+
 SERVER = {
     "path": "The server's program, such as `~/sotto/.venv/bin/sotto`: an absolute path, or one "
     "that starts with `~`. Without it `sotto` is looked for on `PATH`, then where the extension "
@@ -46,7 +49,7 @@ def configuration() -> list[dict[str, Any]]:
     for group, reference in definitions["Options"]["properties"].items():
         options = definitions[present(reference)["$ref"].rpartition("/")[2]]
         properties = {
-            f"sotto.{group}.{key}": setting(option, scope(group, key))
+            f"sotto.{group}.{key}": setting(option, scope(group, key), definitions)
             for key, option in options["properties"].items()
         }
         sections.append({"title": title(group), "properties": properties})
@@ -55,12 +58,15 @@ def configuration() -> list[dict[str, Any]]:
 
 def scope(group: str, key: str) -> str:
     """Who may choose a setting: a workspace neither the model nor what may be run."""
-    return MACHINE if group == "model" or key == "allowedCommands" else "window"
+    return MACHINE if group == "model" or f"{group}.{key}" in USERS_OWN else "window"
 
 
-def setting(option: dict[str, Any], scope: str) -> dict[str, Any]:
+def setting(option: dict[str, Any], scope: str, definitions: dict[str, Any]) -> dict[str, Any]:
     """One option as VS Code's settings editor shows it."""
     schema = dict(present(option))
+    reference = schema.get("items", {}).get("$ref")
+    if reference is not None:
+        schema["items"] = definitions[reference.rpartition("/")[2]]
     default = option["default"]
     description = schema.pop("description")
     kind = schema.pop("type", None) or "string"  # a choice has values and no type

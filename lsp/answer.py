@@ -120,7 +120,7 @@ async def _suggest(
             model=model,
             settings=settings.inline_completion,
             type_through=session.type_through,
-            path=_path_in_project(question.uri, session.folders),
+            path=path_in_project(question.uri, session.folders),
             work=work,
             related=related,
         )
@@ -169,7 +169,7 @@ def _snapshot(session: Session, document: Document, question: Question) -> Snaps
     )
 
 
-def _path_in_project(uri: str, folders: tuple[Path, ...]) -> str:
+def path_in_project(uri: str, folders: tuple[Path, ...]) -> str:
     """The file's path inside the innermost open folder; its bare name outside of all."""
     path = to_fs_path(uri)
     if path is None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from lsprotocol import types
 
+from lsp.json_values import as_object
 from lsp.positions import Encoding
 
 
@@ -25,6 +26,16 @@ class ClientCapabilities:
     """Honours `CompletionItem.insertTextMode`."""
     markdown_documentation: bool = False
     """Renders markdown in a completion item's documentation."""
+    disabled_actions: bool = False
+    """Shows code actions that cannot be chosen, with the reason."""
+    asks_instruction: bool = False
+    """Serves the command `sotto.rewrite` by asking the user what to do (our own extension)."""
+    creates_files: bool = False
+    """Creates files in a workspace edit."""
+    change_annotations: bool = False
+    """Honours annotations of a code action's edit: asks before what needs it."""
+    show_document: bool = False
+    """Takes `window/showDocument`."""
     name: str = "unknown"
     """The client's name and version, for the log."""
 
@@ -36,6 +47,10 @@ def read_capabilities(params: types.InitializeParams) -> ClientCapabilities:
     completion = text_document.completion if text_document else None
     item = completion.completion_item if completion else None
     did_change = workspace.did_change_configuration if workspace else None
+    actions = text_document.code_action if text_document else None
+    edits = workspace.workspace_edit if workspace else None
+    experimental = as_object(params.capabilities.experimental) or {}
+    extensions = as_object(experimental.get("sotto")) or {}
     info = params.client_info
     return ClientCapabilities(
         inline_completion=text_document is not None and text_document.inline_completion is not None,
@@ -45,6 +60,17 @@ def read_capabilities(params: types.InitializeParams) -> ClientCapabilities:
         insert_text_mode=item is not None and item.insert_text_mode_support is not None,
         markdown_documentation=item is not None
         and types.MarkupKind.Markdown in (item.documentation_format or ()),
+        disabled_actions=bool(actions and actions.disabled_support),
+        asks_instruction=extensions.get("instructions") is True,
+        creates_files=edits is not None
+        and types.ResourceOperationKind.Create in (edits.resource_operations or ()),
+        change_annotations=bool(
+            edits
+            and edits.change_annotation_support
+            and actions
+            and actions.honors_change_annotations
+        ),
+        show_document=bool(window and window.show_document and window.show_document.support),
         name=f"{info.name} {info.version or ''}".strip() if info else "unknown",
     )
 

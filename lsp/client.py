@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from time import monotonic
 from uuid import uuid4
 
@@ -28,6 +29,8 @@ class Client:
         self._server = server
         self.capabilities = ClientCapabilities()
         self._shown_at: dict[str, float] = {}
+        self._on_cancel: dict[str | int, Callable[[], None]] = {}
+        """What the user may cancel, by progress token."""
 
     def show_error(self, message: str) -> None:
         """Put an error before the user's eyes."""
@@ -36,6 +39,20 @@ class Client:
     def show_warning(self, message: str) -> None:
         """Put a warning before the user's eyes."""
         self._show(types.MessageType.Warning, message)
+
+    def show_info(self, message: str) -> None:
+        """Put something the user has asked for before their eyes."""
+        params = types.ShowMessageParams(type=types.MessageType.Info, message=message)
+        self._server.window_show_message(params)
+
+    async def show_document(self, path: Path) -> None:
+        """Open a file in the editor."""
+        params = types.ShowDocumentParams(uri=path.as_uri(), take_focus=True)
+        try:
+            async with asyncio.timeout(_ANSWER_TIMEOUT_S):
+                await self._server.window_show_document_async(params)
+        except Exception as error:  # noqa: BLE001 - whatever the editor answers, we go on
+            logger.warning("window/showDocument failed: %s", type(error).__name__)
 
     def log_warning(self, message: str) -> None:
         """Write to the editor's log for this server, without disturbing anyone."""
@@ -97,8 +114,13 @@ class Client:
         except Exception as error:  # noqa: BLE001 - whatever the editor answers, we go on
             logger.warning("client/registerCapability failed: %s", type(error).__name__)
 
-    async def begin_progress(self, title: str) -> Progress | None:
-        """Show that something runs. None if the editor cannot show it."""
+    async def begin_progress(
+        self, title: str, *, on_cancel: Callable[[], None] | None = None
+    ) -> Progress | None:
+        """Show that something runs. None if the editor cannot show it.
+
+        `on_cancel` is called if the user cancels it there.
+        """
         if not self.capabilities.work_done_progress:
             return None
         token = f"sotto-{uuid4()}"
@@ -110,9 +132,20 @@ class Client:
         except Exception as error:  # noqa: BLE001 - whatever the editor answers, we go on
             logger.warning("window/workDoneProgress/create failed: %s", type(error).__name__)
             return None
-        progress = Progress(self._server, token)
-        progress.send(types.WorkDoneProgressBegin(title=title, cancellable=False, percentage=0))
+        progress = Progress(self._server, token, on_end=lambda: self._on_cancel.pop(token, None))
+        if on_cancel is None:
+            begin = types.WorkDoneProgressBegin(title=title, cancellable=False, percentage=0)
+        else:
+            self._on_cancel[token] = on_cancel
+            begin = types.WorkDoneProgressBegin(title=title, cancellable=True)
+        progress.send(begin)
         return progress
+
+    def cancel_progress(self, token: str | int) -> None:
+        """The user has cancelled what this progress display shows."""
+        on_cancel = self._on_cancel.pop(token, None)
+        if on_cancel is not None:
+            on_cancel()
 
     def _show(self, kind: types.MessageType, message: str) -> None:
         if self._is_new(message):
@@ -134,10 +167,12 @@ class Client:
 class Progress:
     """One progress display that has begun."""
 
-    def __init__(self, server: LanguageServer, token: str) -> None:
+    def __init__(self, server: LanguageServer, token: str, *, on_end: Callable[[], object]) -> None:
         self._server = server
         self._token = token
+        self._on_end = on_end
         self._percentage = 0
+        self._message = ""
 
     def report(self, fraction: float) -> None:
         """`fraction` is 0 to 1; whole percents only are sent."""
@@ -146,7 +181,14 @@ class Progress:
             self._percentage = percentage
             self.send(types.WorkDoneProgressReport(percentage=percentage))
 
+    def say(self, message: str) -> None:
+        """Where no fraction is known. The same message is sent once."""
+        if message != self._message:
+            self._message = message
+            self.send(types.WorkDoneProgressReport(message=message))
+
     def end(self, message: str) -> None:
+        self._on_end()
         self.send(types.WorkDoneProgressEnd(message=message))
 
     def send(

@@ -99,6 +99,9 @@ def _expected(info: inspect.Type, annotation: Any) -> str:
             # As declared: msgspec sorts them.
             names = [f'"{value}"' for value in _literals(annotation)]
             return f"{', '.join(names[:-1])} or {names[-1]}"
+        case inspect.ListType(item_type=inspect.StructType(cls=kind)):
+            keys = [f"`{field.encode_name}`" for field in msgspec.structs.fields(kind)]
+            return f"a list of objects with {', '.join(keys[:-1])} and {keys[-1]}"
         case inspect.ListType():
             return "a list of strings"
         case inspect.StrType():

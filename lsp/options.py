@@ -171,6 +171,56 @@ class CompletionOptions(_Group):
     ) = None
 
 
+class CustomAction(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A code action of the user's own: an instruction for the model, and where it applies."""
+
+    title: Annotated[str, Meta(min_length=1, max_length=80, description="As the menu shows it.")]
+    instruction: Annotated[
+        str, Meta(min_length=1, max_length=4000, description="What the model is told to do.")
+    ]
+    applies_to: Annotated[
+        Literal["selection", "function", "file"],
+        Meta(description="What is rewritten, and thereby where the action is offered."),
+    ] = "selection"
+    languages: Annotated[
+        tuple[str, ...],
+        Meta(description="Language ids in which it is offered; empty: in all of them."),
+    ] = ()
+
+
+class ActionOptions(_Group):
+    """Code actions: [actions.md](actions.md) says what each does."""
+
+    enabled: Annotated[bool, Meta(description="Offer code actions at all.")] | None = None
+    disabled: (
+        Annotated[
+            list[str],
+            Meta(
+                description="Actions that are not offered: `fix`, `body`, `docstring`, `types`, "
+                "`extract-function`, `extract-variable`, `rename`, `simplify`, `convert`, "
+                "`tests`, `rewrite`, `explain`."
+            ),
+        ]
+        | None
+    ) = None
+    max_answer_tokens: (
+        Annotated[int, Meta(ge=64, le=8192, description="Most tokens the model may write for one.")]
+        | None
+    ) = None
+    custom: (
+        Annotated[
+            list[CustomAction],
+            Meta(
+                description="Your own: each has a `title`, an `instruction`, what it `appliesTo` "
+                '(`"selection"`, `"function"` or `"file"`) and, if not for all, its `languages`. '
+                "They count in the initialization options only, as an opened folder must not add "
+                "any."
+            ),
+        ]
+        | None
+    ) = None
+
+
 class ChatOptions(_Group):
     """The conversation with the model: [chat.md](chat.md) says how it works."""
 
@@ -246,5 +296,6 @@ class Options(_Group):
     model: ModelOptions | None = None
     inline_completion: InlineCompletionOptions | None = None
     completion: CompletionOptions | None = None
+    actions: ActionOptions | None = None
     chat: ChatOptions | None = None
     logging: LoggingOptions | None = None

@@ -1,4 +1,4 @@
-"""LSP positions → offsets: the only place that knows code units.
+"""LSP positions ⇄ offsets: the only place that knows code units.
 
 A position is a line and a count of code units of the negotiated encoding. An offset is an index
 into a Python string. Positions outside the text are clamped as the protocol says: a character
@@ -50,6 +50,13 @@ def locate(text: str, lines: LineIndex, position: types.Position, encoding: Enco
     segment = text[start : min(end, start + position.character)]
     n_chars, is_exact = _chars_of_units(segment, position.character, encoding)
     return Located(offset=start + n_chars, is_exact=is_exact)
+
+
+def position_at(text: str, lines: LineIndex, offset: int, encoding: Encoding) -> types.Position:
+    """The position of an offset, which must not lie inside a `\\r\\n`."""
+    line = lines.line_of(offset)
+    before = text[lines.start_of(line) : offset]
+    return types.Position(line, n_units(before, encoding))
 
 
 def _line_end(text: str, lines: LineIndex, line: int) -> int:

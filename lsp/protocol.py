@@ -26,6 +26,12 @@ CONVERSATION = "sotto/conversation"
 DELETE_CONVERSATIONS = "sotto/deleteConversations"
 """Request with `lsp.chat.protocol.ConversationParams` → `Deleted`."""
 
+REWRITE = "sotto.rewrite"
+"""Command with one `lsp.action_requests.ActionData`, for editors that ask for the instruction: they
+add it and send `codeAction/resolve`. The server does not serve it."""
+EXPLAIN = "sotto.explain"
+"""Command with one `lsp.action_requests.ActionData`."""
+
 
 class StatusModel(msgspec.Struct, frozen=True, kw_only=True):
     """The model that answers."""

@@ -19,12 +19,15 @@ from lsp.chat import protocol as chat_protocol
 from lsp.errors import InvalidParamsError, RequestError, to_rpc
 from lsp.features import (
     chat,
+    code_action,
+    code_action_resolve,
     completion,
     completion_resolve,
     configuration,
     conversations,
     document_info,
     documents,
+    execute_command,
     inline_completion,
     lifecycle,
     propose_edits,
@@ -47,6 +50,7 @@ NOTIFICATIONS: dict[str, Notified] = {
     types.TEXT_DOCUMENT_DID_SAVE: documents.did_save,
     types.TEXT_DOCUMENT_DID_CLOSE: documents.did_close,
     types.WORKSPACE_DID_CHANGE_CONFIGURATION: configuration.did_change_configuration,
+    types.WINDOW_WORK_DONE_PROGRESS_CANCEL: lifecycle.cancel_progress,
     types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS: lifecycle.did_change_folders,
 }
 
@@ -54,6 +58,9 @@ REQUESTS: dict[str, Requested] = {
     types.TEXT_DOCUMENT_INLINE_COMPLETION: inline_completion.inline_completion,
     types.TEXT_DOCUMENT_COMPLETION: completion.completion,
     types.COMPLETION_ITEM_RESOLVE: completion_resolve.resolve,
+    types.TEXT_DOCUMENT_CODE_ACTION: code_action.code_action,
+    types.CODE_ACTION_RESOLVE: code_action_resolve.resolve,
+    types.WORKSPACE_EXECUTE_COMMAND: execute_command.execute_command,
 }
 
 OUR_REQUESTS: dict[str, tuple[type[msgspec.Struct] | None, Requested]] = {
@@ -73,6 +80,8 @@ def add_routes(wire: Wire, session: Session) -> None:
     options = {
         types.TEXT_DOCUMENT_INLINE_COMPLETION: types.InlineCompletionOptions(),
         types.TEXT_DOCUMENT_COMPLETION: session.completion_options,
+        types.TEXT_DOCUMENT_CODE_ACTION: code_action.OPTIONS,
+        types.WORKSPACE_EXECUTE_COMMAND: types.ExecuteCommandOptions(execute_command.COMMANDS),
         types.TEXT_DOCUMENT_DID_SAVE: types.SaveOptions(include_text=False),
     }
     for method, notified in NOTIFICATIONS.items():

@@ -15,7 +15,7 @@ import msgspec
 
 from lsp.json_values import as_object
 from lsp.option_types import OptionType, group_types
-from lsp.options import AutoAlwaysNever
+from lsp.options import AutoAlwaysNever, CustomAction
 
 _MAX_VALUE_CHARS = 60
 _MODEL_PATHS = {
@@ -67,6 +67,13 @@ class ChatSettings(msgspec.Struct, frozen=True, kw_only=True):
     keep_conversations: bool = True
 
 
+class ActionSettings(msgspec.Struct, frozen=True, kw_only=True):
+    enabled: bool = True
+    disabled: tuple[str, ...] = ()
+    max_answer_tokens: int = 1024
+    custom: tuple[CustomAction, ...] = ()
+
+
 class LoggingSettings(msgspec.Struct, frozen=True, kw_only=True):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -78,6 +85,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     inline_completion: InlineCompletionSettings = InlineCompletionSettings()
     completion: CompletionSettings = CompletionSettings()
     chat: ChatSettings = ChatSettings()
+    actions: ActionSettings = ActionSettings()
     logging: LoggingSettings = LoggingSettings()
 
 
@@ -147,6 +155,8 @@ def _apply_group(
         changes["allowed_commands"] = _known_commands(
             changes["allowed_commands"], groups[name], problems
         )
+    if layer.may_be_folders and "custom" in changes:
+        changes["custom"] = _known_actions(changes["custom"], groups[name], problems)
     groups[name] = msgspec.structs.replace(groups[name], **changes)
 
 
@@ -172,6 +182,21 @@ def _known_commands(named: object, former: msgspec.Struct, problems: list[str]) 
             "not. A folder must not add commands: name it there."
         )
     return tuple(command for command in commands if command in former.allowed_commands)
+
+
+def _known_actions(
+    named: object, former: msgspec.Struct, problems: list[str]
+) -> tuple[CustomAction, ...]:
+    """A folder may take actions away. It must not add any: they are instructions to a model."""
+    assert isinstance(former, ActionSettings)
+    actions = cast("tuple[CustomAction, ...]", named)
+    new = [action.title for action in actions if action not in former.custom]
+    if new:
+        problems.append(
+            f"`actions.custom` has {_shown(new[0])}, which the initialization options have not. "
+            "A folder must not add actions: name it there."
+        )
+    return tuple(action for action in actions if action in former.custom)
 
 
 def _check_model_path(key: str, value: str, refused_folders: tuple[Path, ...]) -> str | None:

@@ -116,10 +116,10 @@ def _prompt(snapshot: Snapshot, path: str, related: tuple[str, ...]) -> FimPromp
     start = max(offset - 2 * stride, 0) // stride * stride
     end = len(text) - max(len(text) - offset - 2 * stride, 0) // stride * stride
     return FimPrompt(
-        prefix=_encodable(text[start:offset]),
-        suffix=_encodable(text[offset:end]),
+        prefix=encodable(text[start:offset]),
+        suffix=encodable(text[offset:end]),
         path=path,
-        related=tuple(map(_encodable, related)),
+        related=tuple(map(encodable, related)),
     )
 
 
@@ -170,7 +170,7 @@ async def _run(
     return Candidate(text=trimmed.text, reason=None if trimmed.text else reason)
 
 
-def _encodable(text: str) -> str:
+def encodable(text: str) -> str:
     """Text the tokenizer can take: half an astral character, as editors may send, becomes `?`."""
     try:
         text.encode()

@@ -49,6 +49,7 @@ _REPLACED = (
     types.NOTEBOOK_DOCUMENT_DID_CHANGE,
     types.NOTEBOOK_DOCUMENT_DID_CLOSE,
     types.WORKSPACE_EXECUTE_COMMAND,
+    types.WINDOW_WORK_DONE_PROGRESS_CANCEL,
     types.EXIT,
 )
 
@@ -124,8 +125,9 @@ class Wire(LanguageServerProtocol):
         self, params: types.InitializeParams
     ) -> Generator[Any, Any, types.InitializeResult]:
         result = yield from super().lsp_initialize(params)
-        # pygls always advertises commands; there are none.
-        result.capabilities.execute_command_provider = None
+        # pygls would advertise the commands that it serves itself, and those are none.
+        options = self.fm.feature_options.get(types.WORKSPACE_EXECUTE_COMMAND)
+        result.capabilities.execute_command_provider = options
         return result
 
     def add_feature(

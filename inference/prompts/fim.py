@@ -128,7 +128,7 @@ class FimPromptBuilder:
         if placed.coming is not None:
             coming = placed.coming
             ahead = self._up_to_middle(fim, coming.above, coming.suffix, budget)[0]
-        return BuiltPrompt([*head, *kept], seam.constraint, [*before, *kept], after, ahead)
+        return BuiltPrompt([*head, *kept], seam.constraint, [*before, *kept], after, ahead=ahead)
 
     def _up_to_middle(
         self, fim: FimTokens, above: str, suffix: str, budget: int

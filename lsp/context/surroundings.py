@@ -85,8 +85,9 @@ class Surroundings:
 
     @cached_property
     def is_blank_line(self) -> bool:
-        """Nothing but white space before the cursor on its line."""
-        return not self.line_prefix.strip()
+        """Nothing but indentation before the cursor on its line. Other white space is none: a
+        suggestion that was indented by it would be indented anew each time it is judged."""
+        return indent_of(self.line_prefix) == self.line_prefix
 
     @cached_property
     def previous_line(self) -> str:

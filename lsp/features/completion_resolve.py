@@ -7,6 +7,7 @@ import re
 from lsprotocol import types
 
 from lsp.json_values import as_object
+from lsp.markdown import fence_for
 from lsp.session import Session
 
 
@@ -18,16 +19,10 @@ async def resolve(session: Session, item: types.CompletionItem) -> types.Complet
     text = item.text_edit.new_text
     if session.client.capabilities.markdown_documentation:
         language = re.sub(r"[^\w+#.-]", "", str(data.get("languageId", "")))
-        fence = _fence(text)
+        fence = fence_for(text)
         item.documentation = types.MarkupContent(
             types.MarkupKind.Markdown, f"{fence}{language}\n{text}\n{fence}"
         )
     else:
         item.documentation = types.MarkupContent(types.MarkupKind.PlainText, text)
     return item
-
-
-def _fence(text: str) -> str:
-    """Longer than any run of backticks in the text, so that nothing in it ends the block."""
-    longest = max((len(run) for run in re.findall("`+", text)), default=0)
-    return "`" * max(3, longest + 1)

@@ -48,6 +48,10 @@ def did_change_folders(session: Session, params: types.DidChangeWorkspaceFolders
         session.engine.want(session.settings.model)
 
 
+def cancel_progress(session: Session, params: types.WorkDoneProgressCancelParams) -> None:
+    session.client.cancel_progress(params.token)
+
+
 def exit_(session: Session, _params: object) -> None:
     """Status 0 after a `shutdown`, 1 without, as the protocol says."""
     session.stop(0 if session.is_shut_down() else 1)

@@ -14,7 +14,7 @@ from lsp.trimming.angles import angles_left
 
 # What must never reach an editor: control characters, broken characters, line separators the LSP
 # does not count, marks that reorder text, and control tokens a model wrote out as text.
-_FORBIDDEN = (
+FORBIDDEN = (
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufffd\ud800-\udfff]"
 )
 _CONTROL_TOKEN = r"<\|[a-z]|<｜"  # noqa: S105 (a model's token, not a password)
@@ -48,7 +48,7 @@ def place_of(snapshot: Snapshot, *, multiline: bool | None, max_lines: int) -> P
         InsertedBlock(around),
         multiline,
         max_lines if multiline else 1,
-        re.compile(_FORBIDDEN if is_about_tokens else f"{_FORBIDDEN}|{_CONTROL_TOKEN}"),
+        re.compile(FORBIDDEN if is_about_tokens else f"{FORBIDDEN}|{_CONTROL_TOKEN}"),
         angles_left(around) if enclosure.zone is Zone.CODE else None,
     )
 

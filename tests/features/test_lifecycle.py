@@ -47,7 +47,8 @@ async def test_capabilities() -> None:
             "change": 2,
             "save": {"includeText": False},
         }
-        assert "executeCommandProvider" not in capabilities
+        assert capabilities["executeCommandProvider"]["commands"] == ["sotto.explain"]
+        assert capabilities["codeActionProvider"]["resolveProvider"] is True
         assert result["serverInfo"]["name"] == "sotto"
 
 
@@ -124,7 +125,7 @@ async def test_a_client_that_cannot_be_seen_is_not_waited_for() -> None:
 
 async def test_unknown_methods(server: InProcess) -> None:
     assert await code_of(server.client, "textDocument/hover", {}) == -32601
-    assert await code_of(server.client, "workspace/executeCommand", {"command": "x"}) == -32601
+    assert await code_of(server.client, "workspace/executeCommand", {"command": "x"}) == -32602
     assert await code_of(server.client, "no/such/method") == -32601
     # A notification that asks for an answer, and a request that does not.
     assert await code_of(server.client, "textDocument/didSave", {}) == -32601

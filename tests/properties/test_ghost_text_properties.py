@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from lsp.document import Snapshot
@@ -100,6 +100,7 @@ ANY_TEXT = st.text(max_size=60) | st.binary(max_size=60).map(lambda raw: raw.dec
 
 @untimed
 @given(st.sampled_from(sorted(DOCUMENTS)), ANY_TEXT, ANY_TEXT, ANY_TEXT, st.booleans())
+@example("plaintext", "a\n\x1d\x1e", "-", "  b", False)  # white space that is no indentation
 def test_nothing_makes_it_fail(
     language_id: str, prefix: str, suffix: str, raw: str, truncated: bool
 ) -> None:

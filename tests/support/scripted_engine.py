@@ -25,6 +25,9 @@ from inference import (
     Usage,
 )
 
+Answering = Callable[[GenerationRequest], str | tuple[str, FinishReason | None]]
+"""What is said, and how it ends if not by itself; None if it does not end."""
+
 
 class ScriptedGeneration:
     """One generation. Each character sent is one token."""
@@ -108,15 +111,17 @@ class ScriptedEngine:
         self,
         config: EngineConfig,
         *,
-        answer: Callable[[GenerationRequest], str] | None,
+        answer: Answering | None,
         load_error: ModelError | None = None,
         is_loading_held: bool = False,
         notice: str | None = None,
         supports_chat: bool = False,
+        supports_fim: bool = True,
     ) -> None:
         self.config = config
         self.notice = notice
         self.supports_chat = supports_chat
+        self.supports_fim = supports_fim
         self.answer = answer
         self.generations: list[ScriptedGeneration] = []
         self.is_closed = False
@@ -140,7 +145,7 @@ class ScriptedEngine:
             n_ctx=2048,
             size_bytes=1,
             is_builtin=self.config.model_path is None,
-            supports_fim=True,
+            supports_fim=self.supports_fim,
             min_line_logprob=-20.0,
             supports_chat=self.supports_chat,
         )
@@ -183,8 +188,11 @@ class ScriptedEngine:
         generation = ScriptedGeneration(len(self.generations), request)
         self.generations.append(generation)
         if self.answer is not None:
-            generation.send(self.answer(request))
-            generation.finish()
+            said = self.answer(request)
+            text, reason = said if isinstance(said, tuple) else (said, FinishReason.STOP)
+            generation.send(text)
+            if reason is not None:
+                generation.finish(reason)
         return generation
 
     def fail(self, error: str) -> None:
@@ -208,12 +216,13 @@ class ScriptedEngine:
 class EngineMaker:
     """What the server calls to make engines; keeps those it made."""
 
-    def __init__(self, answer: Callable[[GenerationRequest], str] | None = None) -> None:
+    def __init__(self, answer: Answering | None = None) -> None:
         self.answer = answer
         self.load_errors: dict[Path | None, ModelError] = {}
         self.is_loading_held = False
         self.notice: str | None = None
         self.supports_chat = False
+        self.supports_fim = True
         self.engines: list[ScriptedEngine] = []
 
     def __call__(self, config: EngineConfig) -> Engine:
@@ -224,6 +233,7 @@ class EngineMaker:
             is_loading_held=self.is_loading_held,
             notice=self.notice,
             supports_chat=self.supports_chat,
+            supports_fim=self.supports_fim,
         )
         self.engines.append(engine)
         return cast("Engine", engine)

@@ -50,12 +50,12 @@ def test_every_option_of_the_server_is_there(manifest: dict[str, Any]) -> None:
     assert settings(manifest).keys() == of_server | own
 
 
-def test_a_workspace_chooses_neither_server_nor_model_nor_commands(
+def test_a_workspace_chooses_neither_server_nor_model_nor_commands_nor_instructions(
     manifest: dict[str, Any],
 ) -> None:
+    own = ("sotto.server.", "sotto.model.", "sotto.actions.custom", "sotto.chat.allowedCommands")
     for key, setting in settings(manifest).items():
-        is_guarded = key.startswith(("sotto.server.", "sotto.model."))
-        is_guarded |= key == "sotto.chat.allowedCommands"
+        is_guarded = key.startswith(own)
         assert setting["scope"] == ("machine" if is_guarded else "window"), key
     restricted = manifest["capabilities"]["untrustedWorkspaces"]["restrictedConfigurations"]
     assert {key for key in restricted if key in settings(manifest)} == set(restricted)

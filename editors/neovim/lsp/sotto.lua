@@ -20,6 +20,8 @@ return {
   reuse_client = function(client, config)
     return client.name == config.name and not client:is_stopped()
   end,
+  -- The plugin asks for the instruction of a rewrite.
+  capabilities = { experimental = { sotto = { instructions = true } } },
   -- The settings travel with `initialize`, so that the right model is loaded from the start.
   before_init = function(params, config)
     params.initializationOptions = vim.tbl_get(config, 'settings', 'sotto')

@@ -15,6 +15,21 @@ vim.api.nvim_create_autocmd('LspAttach', {
   end,
 })
 
+vim.api.nvim_create_autocmd('LspProgress', {
+  group = 'sotto',
+  desc = 'Sotto: code actions that can be cancelled',
+  callback = function(event)
+    local client = vim.lsp.get_client_by_id(event.data.client_id)
+    if client and client.name == 'sotto' then
+      require('sotto.actions').on_progress(event)
+    end
+  end,
+})
+
+vim.lsp.commands['sotto.rewrite'] = function(command, context)
+  require('sotto.actions').rewrite(command, context)
+end
+
 vim.api.nvim_create_user_command('Sotto', function(command)
   require('sotto.commands').run(command.fargs)
 end, {

@@ -62,6 +62,11 @@ local parts = {
   restart = function()
     server.restart()
   end,
+  cancel = function()
+    if require('sotto.actions').cancel() == 0 then
+      complain('no code action runs')
+    end
+  end,
 }
 
 -- The rest is for those who map their own keys: `<Cmd>Sotto accept<CR>`.

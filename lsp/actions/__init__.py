@@ -1,0 +1,1 @@
+"""Code actions: what can be done at a place, and how. Knows no protocol and no session."""

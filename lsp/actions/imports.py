@@ -1,0 +1,90 @@
+"""Imports in an answer go to the file's own, wherever those are."""
+
+from __future__ import annotations
+
+from tree_sitter import Node
+
+from lsp.actions.changes import Change
+from lsp.actions.definitions import line_end
+from lsp.actions.source_tree import SourceTree, Span, tree_of
+from lsp.context.language import Language
+
+_IMPORTS = frozenset({"import_statement", "import_from_statement", "future_import_statement"})
+_HEADS = frozenset({"comment", "hash_bang_line"})
+
+
+def split_imports(code: str, old: str, language: Language) -> tuple[tuple[str, ...], str]:
+    """The imports an answer begins with, and the rest. None are split off where the old text began
+    with imports, too, or where they are all there is."""
+    tree, old_tree = tree_of(code, language), tree_of(old, language)
+    if tree is None or old_tree is None or _leading_imports(old_tree):
+        return (), code
+    found = _leading_imports(tree)
+    rest = code[tree.span(found[-1]).end :].strip("\n") if found else ""
+    if not rest.strip():
+        return (), code
+    return tuple(tree.cut(node) for node in found), rest
+
+
+def added_imports(tree: SourceTree, imports: tuple[str, ...], eol: str) -> tuple[Change, ...]:
+    """The change that adds those the document does not have yet: none, or one insertion."""
+    present = {tree.cut(node) for node in tree.root.named_children if node.type in _IMPORTS}
+    new = list(dict.fromkeys(line for line in imports if line not in present))
+    if not new:
+        return ()
+    own = [node for node in tree.root.named_children if node.type in _IMPORTS]
+    # Those after the first other statement are there for a reason of their own.
+    block = own[: _n_joined(tree, own)]
+    before = block[-1] if block else _head(tree)
+    if before is None:
+        start = 1 if tree.text.startswith("\ufeff") else 0
+        return (Change(Span(start, start), "".join(line + eol for line in new) + eol),)
+    end = line_end(tree.text, tree.span(before).end)
+    gap = "" if block else eol
+    return (Change(Span(end, end), gap + "".join(eol + line for line in new)),)
+
+
+def _leading_imports(tree: SourceTree) -> list[Node]:
+    found: list[Node] = []
+    for node in tree.root.named_children:
+        if node.type not in _IMPORTS:
+            break
+        found.append(node)
+    return found
+
+
+def _n_joined(tree: SourceTree, imports: list[Node]) -> int:
+    """How many of the imports stand together at the file's beginning."""
+    starts = {node.start_byte for node in imports}
+    n_joined = 0
+    for node in tree.root.named_children:
+        if node.start_byte in starts:
+            n_joined += 1
+        elif node.type not in _HEADS and not _is_docstring(node):
+            break
+    return n_joined
+
+
+def _is_docstring(node: Node) -> bool:
+    inner = node.named_children
+    return node.type == "expression_statement" and len(inner) == 1 and inner[0].type == "string"
+
+
+def _head(tree: SourceTree) -> Node | None:
+    """What comes before imports: a `#!` line, a licence, the module's docstring."""
+    last: Node | None = None
+    for node in tree.root.named_children:
+        if not _is_docstring(node) and not (node.type in _HEADS and _is_apart(node)):
+            break
+        last = node
+        if _is_docstring(node):
+            break
+    return last
+
+
+def _is_apart(comment: Node) -> bool:
+    """Whether it is no comment on the code below it."""
+    following = comment.next_named_sibling
+    if following is None or following.type in _HEADS or _is_docstring(following):
+        return True
+    return following.start_point.row > comment.end_point.row + 1

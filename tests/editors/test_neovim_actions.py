@@ -1,0 +1,245 @@
+"""Code actions in Neovim: chosen, applied, undone, cancelled; by the built-in model if it can."""
+
+from __future__ import annotations
+
+import ast
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.editors.conftest import StartNeovim
+from tests.support.nvim import Neovim
+from tests.support.nvim_process import ROOT
+from tests.support.places import assert_in_step
+
+pytestmark = pytest.mark.editor
+
+CIRCLE = '''\
+"""Shapes."""
+
+import math
+
+
+class Circle:
+    """A circle around a point."""
+
+    def __init__(self, radius):
+        """Create a circle."""
+        self.radius = radius
+
+    def area(self):
+        """Return the area of the circle."""
+        return math.pi * self.radius ** 2
+
+    def perimeter(self):
+        return 2 * math.pi * self.radius
+
+    def scale(self, factor):
+        """Make the circle larger or smaller."""
+        pass
+'''
+
+CHOOSE = """
+local title = ...
+vim.lsp.buf.code_action({
+  apply = true,
+  filter = function(action) return action.title == title end,
+})
+"""
+
+
+def open_at(neovim: Neovim, path: Path, text: str, line: int) -> None:
+    """Open a file with the cursor at the end of a 1-based line, in Normal mode."""
+    path.write_bytes(text.encode())
+    neovim.edit(path)
+    neovim.lua("vim.api.nvim_win_set_cursor(0, ...)", [line, 0])
+    neovim.press("$")
+
+
+def until_changed(neovim: Neovim, before: list[str]) -> list[str]:
+    return neovim.wait_for(
+        lambda: lines if (lines := neovim.lines()) != before else None, "the action's edit"
+    )
+
+
+def method(lines: list[str], name: str) -> ast.FunctionDef:
+    """A method of the class, out of code that must parse."""
+    found = [
+        node
+        for node in ast.walk(ast.parse("\n".join(lines)))
+        if isinstance(node, ast.FunctionDef) and node.name == name
+    ]
+    return found[0]
+
+
+def undone(neovim: Neovim, before: list[str]) -> bool:
+    """Whether one undo brings back what was there."""
+    neovim.press("u")
+    return neovim.lines() == before
+
+
+@pytest.mark.parametrize("eol", ["\n", "\r\n"])
+def test_a_docstring_by_the_built_in_model(neovim: Neovim, tmp_path: Path, eol: str) -> None:
+    neovim.command(f"set fileformats={'dos' if eol != chr(10) else 'unix'},unix,dos")
+    open_at(neovim, tmp_path / "circle.py", CIRCLE.replace("\n", eol), 18)
+    before = neovim.lines()
+    neovim.lua(CHOOSE, "Write docstring for `perimeter`")
+    after = until_changed(neovim, before)
+    assert ast.get_docstring(method(after, "perimeter"))
+    n_added = len(after) - len(before)
+    assert after[:17] + after[17 + n_added :] == before
+    assert_in_step(neovim)
+    assert undone(neovim, before)
+    assert_in_step(neovim)
+    neovim.command("set fileformats&")
+
+
+def test_a_body_by_the_built_in_model(neovim: Neovim, tmp_path: Path) -> None:
+    open_at(neovim, tmp_path / "circle.py", CIRCLE, 22)
+    before = neovim.lines()
+    neovim.lua(CHOOSE, "Complete the body of `scale`")
+    after = until_changed(neovim, before)
+    assert after[:21] == before[:21]
+    body = method(after, "scale").body[1:]
+    assert body
+    assert not any(isinstance(statement, ast.Pass) for statement in body)
+    assert_in_step(neovim)
+    assert undone(neovim, before)
+
+
+def test_what_the_built_in_model_cannot_is_shown_as_disabled(
+    neovim: Neovim, tmp_path: Path
+) -> None:
+    open_at(neovim, tmp_path / "circle.py", CIRCLE, 18)
+    neovim.lua(CHOOSE, "Simplify `perimeter`")
+    said = neovim.wait_for(
+        lambda: neovim.messages() if "takes no instructions" in neovim.messages() else None,
+        "the reason",
+    )
+    assert "name its file in `model.path`" in said
+    assert neovim.lines() == CIRCLE.splitlines()
+
+
+def test_extract_variable_needs_no_model(neovim: Neovim, tmp_path: Path) -> None:
+    open_at(neovim, tmp_path / "circle.py", CIRCLE, 18)
+    before = neovim.lines()
+    neovim.press("^wv$h")  # `2 * math.pi * self.radius`, selected in Visual mode
+    neovim.lua(CHOOSE, "Extract variable")
+    after = until_changed(neovim, before)
+    assert after[17:19] == [
+        "        value = 2 * math.pi * self.radius",
+        "        return value",
+    ]
+    neovim.press("<Esc>")
+    assert undone(neovim, before)
+
+
+@pytest.fixture
+def scripted(start_neovim: StartNeovim, tmp_path: Path) -> Callable[..., Neovim]:
+    """Starts a Neovim whose server's model gives the answers in turn."""
+
+    def start(*answers: str) -> Neovim:
+        path = tmp_path / "answers.json"
+        path.write_text(json.dumps(answers))
+        neovim = start_neovim()
+        command = [sys.executable, "-m", "tests.support.scripted_serve", str(path)]
+        neovim.lua(
+            "local cmd, root = ...; vim.lsp.config('sotto', { cmd = cmd, cmd_cwd = root })",
+            command,
+            str(ROOT),
+        )
+        return neovim
+
+    return start
+
+
+SIMPLE = "def positive(x):\n    # Or not.\n    if x > 0:\n        return True\n    return False\n"
+SIMPLER = "```python\ndef positive(x):\n    # Or not.\n    return x > 0\n```"
+
+
+def test_a_rewrite_is_applied_and_undone_in_one_step(
+    scripted: Callable[..., Neovim], tmp_path: Path
+) -> None:
+    neovim = scripted(SIMPLER)
+    open_at(neovim, tmp_path / "a.py", SIMPLE, 3)
+    before = neovim.lines()
+    neovim.lua(CHOOSE, "Simplify `positive`")
+    after = until_changed(neovim, before)
+    assert after == ["def positive(x):", "    # Or not.", "    return x > 0"]
+    assert_in_step(neovim)
+    assert undone(neovim, before)
+    neovim.press("<C-r>")
+    assert neovim.lines() == after
+    assert_in_step(neovim)
+
+
+def test_an_instruction_is_asked_for(scripted: Callable[..., Neovim], tmp_path: Path) -> None:
+    neovim = scripted(SIMPLER)
+    open_at(neovim, tmp_path / "a.py", SIMPLE, 3)
+    before = neovim.lines()
+    neovim.lua("vim.ui.input = function(o, f) _G.asked = o.prompt; f('one line') end")
+    neovim.lua(CHOOSE, "Rewrite by instruction…")
+    assert until_changed(neovim, before)[-1] == "    return x > 0"
+    assert neovim.lua("return _G.asked") == "Rewrite: "
+
+
+def test_it_is_cancelled_in_mid_stream(scripted: Callable[..., Neovim], tmp_path: Path) -> None:
+    neovim = scripted("```python\ndef positive(x):\n    # Or …", SIMPLER)
+    open_at(neovim, tmp_path / "a.py", SIMPLE, 3)
+    before = neovim.lines()
+    neovim.lua(CHOOSE, "Simplify `positive`")
+    neovim.wait_for(lambda: "3 lines" in neovim.lua("return vim.lsp.status()") or None, "progress")
+    neovim.command("Sotto cancel")
+    pending = "return vim.tbl_count(vim.lsp.get_clients({ name = 'sotto' })[1].requests)"
+    neovim.wait_for(lambda: neovim.lua(pending) == 0 or None, "the answer")
+    assert neovim.messages().strip() == "", "whoever cancels needs no message"
+    assert neovim.lines() == before
+    neovim.command("Sotto cancel")
+    assert "no code action runs" in neovim.messages()
+    # The next one is not held up by it.
+    neovim.lua(CHOOSE, "Simplify `positive`")
+    assert until_changed(neovim, before)[-1] == "    return x > 0"
+
+
+def test_a_refusal_is_said_and_changes_nothing(
+    scripted: Callable[..., Neovim], tmp_path: Path
+) -> None:
+    neovim = scripted("I cannot do that.", "Nor will I.")
+    open_at(neovim, tmp_path / "a.py", SIMPLE, 3)
+    neovim.lua(CHOOSE, "Simplify `positive`")
+    neovim.wait_for(
+        lambda: "twice over; nothing was changed" in neovim.messages() or None, "the refusal"
+    )
+    assert neovim.lines() == SIMPLE.splitlines()
+
+
+def test_tests_open_in_a_new_file(scripted: Callable[..., Neovim], tmp_path: Path) -> None:
+    written = "from a import positive\n\n\ndef test_positive():\n    assert positive(1)\n"
+    neovim = scripted(f"```python\n{written}```")
+    open_at(neovim, tmp_path / "a.py", SIMPLE, 3)
+    neovim.lua(CHOOSE, "Write tests for `positive`")
+    neovim.wait_for(lambda: (tmp_path / "test_a.py").exists() or None, "the file")
+    read = "return vim.api.nvim_buf_get_lines(vim.fn.bufadd(...), 0, -1, false)"
+    neovim.wait_for(
+        lambda: neovim.lua(read, str(tmp_path / "test_a.py")) == written.splitlines() or None,
+        "the tests",
+    )
+
+
+def test_an_explanation_opens_beside_the_code(
+    scripted: Callable[..., Neovim], tmp_path: Path
+) -> None:
+    neovim = scripted("It says whether `x` is **positive**.")
+    open_at(neovim, tmp_path / "a.py", SIMPLE, 3)
+    neovim.lua(CHOOSE, "Explain `positive`")
+    neovim.wait_for(
+        lambda: (
+            neovim.lines()[:3]
+            == ["# Explain `positive`", "", "It says whether `x` is **positive**."]
+            or None
+        ),
+        "the explanation",
+    )

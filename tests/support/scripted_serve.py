@@ -1,0 +1,43 @@
+"""The real server on a scripted model, as a process: `python -m tests.support.scripted_serve FILE`.
+
+FILE is a JSON list of answers, given in turn and the last one over and over; an answer that ends
+with `…` never ends. The rest of the server is what users run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+from inference import FinishReason, GenerationRequest
+from lsp import logs, stdio
+from lsp.conversation import converse
+from tests.support.scripted_engine import EngineMaker
+
+
+def main(path: Path) -> int:
+    channel = stdio.take_stdout()
+    logs.configure(level="info", file=None, as_json=False)
+    answers: list[str] = json.loads(path.read_text(encoding="utf-8"))
+
+    def say(_request: GenerationRequest) -> tuple[str, FinishReason | None]:
+        text = answers.pop(0) if len(answers) > 1 else answers[0]
+        return text.removesuffix("…"), None if text.endswith("…") else FinishReason.STOP
+
+    maker = EngineMaker(answer=say)
+    maker.supports_chat = True
+    return asyncio.run(
+        converse(
+            channel,
+            make_engine=maker,
+            model_path=None,
+            log_level=None,
+            on_end=lambda _status: None,
+        )
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

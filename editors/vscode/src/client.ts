@@ -173,6 +173,7 @@ export class Server implements vscode.Disposable {
             vscode.workspace.getConfiguration('sotto.chat').get('allowedCommands'),
           ),
         },
+        actions: { custom: vscode.workspace.getConfiguration('sotto.actions').get('custom') ?? [] },
       }),
       initializationFailedHandler: () => false,
       errorHandler: {

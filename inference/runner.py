@@ -136,12 +136,14 @@ class Runner:
     def idle(self) -> bool:
         """Uses a moment without requests to measure. False: there is nothing (more) to measure."""
         sequence = self._cache.unused
-        if not self._speculation.is_on or self._calibration.is_over or sequence is None:
+        if self._calibration.is_over or sequence is None:
             return False
         self._is_measuring = True
         if not self.has_work:
             self._calibration.step(sequence)
         self._is_measuring = False
+        if self._calibration.is_over:
+            self._speculation.decide()
         return True
 
     def fail_all(self, error: InferenceError) -> None:

@@ -9,10 +9,10 @@ from inference.backends.base import Backend, Span
 from inference.evaluator import Evaluator
 from inference.speculation.verify_cost import VerifyCost
 
-_ROW_COUNTS = (1, 2, 4, 8, 16, 3, 6, 12)
-"""Those that matter most first."""
+_ROW_COUNTS = (1, 8, 2, 4, 16, 3, 6, 12)
+"""Those that matter most first; one more call before them warms up."""
 _N_ROUNDS = 4
-"""Of which the quickest counts: the first warms up, and others may be disturbed."""
+"""Of which the quickest counts, as others may be disturbed."""
 _BUDGET_S = 1.0
 """Of computing, after a model was loaded; a large model gets no further than the first counts."""
 
@@ -25,14 +25,16 @@ class Calibration:
         self._evaluator = evaluator
         self._costs = costs
         self._spent_s = 0.0
+        self._is_cold = True
         self._best_ms: dict[int, float] = {}
         most = min(backend.max_logits, backend.rows.maximum, backend.n_ctx)
         counts = [n for n in _ROW_COUNTS if n <= most]
-        self._left = deque(n for n in counts for _ in range(_N_ROUNDS))
+        self._left = deque([1, *counts * _N_ROUNDS])
 
     @property
     def is_over(self) -> bool:
-        return not self._left or self._spent_s > _BUDGET_S
+        knows_enough = all(n in self._best_ms for n in _ROW_COUNTS[:2])
+        return not self._left or (self._spent_s > _BUDGET_S and knows_enough)
 
     def step(self, sequence: int) -> None:
         """Makes one call in a sequence that holds nothing, and empties it again."""
@@ -47,6 +49,9 @@ class Calibration:
         if not evaluation.completed:
             return
         self._left.popleft()
+        if self._is_cold:
+            self._is_cold = False
+            return
         best = min(1e3 * elapsed_s, self._best_ms.get(n_rows, float("inf")))
         self._best_ms[n_rows] = best
         self._costs.calibrate(n_rows, best)

@@ -41,8 +41,9 @@ def speculation_of(
 ) -> Speculation:
     speculation = Speculation(mode, backend.rows, is_second_row_free=is_second_row_free)
     speculation.costs = KnownCost()
-    for n_rows in (1, 16):
+    for n_rows in (1, 8, 16):
         speculation.costs.record(n_rows, 0.0)
+    speculation.decide()
     return speculation
 
 
@@ -108,6 +109,28 @@ def test_where_a_second_row_costs_only_edits_speculate() -> None:
     backend.predict = spelling(NEW.encode())
     (result,) = run(runner, edit_request())
     assert result.usage.n_accepted_tokens > 0
+
+
+def test_where_many_rows_cost_much_not_even_edits_speculate() -> None:
+    backend = FakeBackend(predict=spelling(NEW.encode()))
+    speculation = Speculation(SpeculationMode.AUTO, backend.rows, is_second_row_free=False)
+    for n_rows, ms in {1: 10.0, 8: 26.0}.items():
+        speculation.costs.calibrate(n_rows, ms)
+    speculation.decide()
+    runner = Runner(backend, make_prompts(backend), speculation=speculation)
+    (result,) = run(runner, edit_request())
+    assert result.usage.drafters == {}
+    assert len(backend.calls[-1].tokens) == 1
+
+
+def test_a_runner_at_rest_measures_what_rows_cost() -> None:
+    backend = FakeBackend()
+    speculation = Speculation(SpeculationMode.AUTO, backend.rows, is_second_row_free=False)
+    runner = Runner(backend, make_prompts(backend), speculation=speculation)
+    while runner.idle():
+        pass
+    assert {1, 2, 4, 8, 16} <= set(speculation.costs.measured)
+    assert all(not tokens for tokens in backend.sequences), "nothing is left behind"
 
 
 def test_what_is_drafted_is_never_kept_beyond_what_was_chosen() -> None:

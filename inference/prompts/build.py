@@ -110,9 +110,8 @@ class PromptBuilder:
             indexes.append(self._related_index(request.prompt.related))
         drafters.append(Lookup(indexes, n_before))
         if isinstance(request.prompt, FimPrompt):
-            text = self._text(prompt)
             piece, tokens = self._vocabulary.piece, self._name_pieces.tokens
-            drafters.append(Symbols(text, piece=piece, tokenize=tokens))
+            drafters.append(Symbols(lambda: self._text(prompt), piece=piece, tokenize=tokens))
         return drafters
 
     def _text(self, prompt: BuiltPrompt) -> str:

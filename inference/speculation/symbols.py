@@ -27,14 +27,14 @@ class Symbols:
 
     def __init__(
         self,
-        text: str,
+        text: Callable[[], str],
         *,
         piece: Callable[[int], bytes],
         tokenize: Callable[[str], list[int]],
     ) -> None:
         """
         Args:
-            text: where names are looked for, read at the first need of them.
+            text: gives what names are looked for in, at the first need of them.
             piece: a token's bytes.
             tokenize: plain text to ids.
         """
@@ -74,8 +74,9 @@ class Symbols:
 
     def _read(self) -> dict[str, Counter[str]]:
         if self._members is None:
+            text = self._text()
             self._members = defaultdict(Counter)
-            for receiver, member in _MEMBER.findall(self._text):
+            for receiver, member in _MEMBER.findall(text):
                 self._members[receiver][member] += 1
-            self._imports = Counter(_IMPORT.findall(self._text))
+            self._imports = Counter(_IMPORT.findall(text))
         return self._members

@@ -265,7 +265,9 @@ class Cart:
 
 
 def named(written: str) -> tuple[str, list[int]]:
-    symbols = Symbols(SOURCE, piece=lambda b: bytes([b]), tokenize=lambda t: list(t.encode()))
+    symbols = Symbols(
+        lambda: SOURCE, piece=lambda b: bytes([b]), tokenize=lambda t: list(t.encode())
+    )
     draft = symbols.draft(list(written.encode()), 8)
     return (bytes(draft.tokens).decode(), list(draft.buckets)) if draft else ("", [])
 

@@ -54,6 +54,7 @@ class Runner:
     ) -> None:
         """
         Args:
+            speculation: None speculates nowhere and measures nothing.
             wake: called after every submission and cancel, on the caller's thread.
         """
         self._backend = backend
@@ -75,7 +76,9 @@ class Runner:
         self._submitted: deque[Job] = deque()
         self._cancelled: deque[Job] = deque()
         self._evaluating: Job | None = None
-        self._calibration = Calibration(backend, self._evaluator, self._speculation.costs)
+        self._calibration: Calibration | None = None
+        if speculation is not None:
+            self._calibration = Calibration(backend, self._evaluator, speculation.costs)
         self._is_measuring = False
         self._ahead: dict[str, Job] = {}
         """Prompts that are evaluated before anyone asks for them, by the hint they are for."""
@@ -135,14 +138,14 @@ class Runner:
 
     def idle(self) -> bool:
         """Uses a moment without requests to measure. False: there is nothing (more) to measure."""
-        sequence = self._cache.unused
-        if self._calibration.is_over or sequence is None:
+        sequence, calibration = self._cache.unused, self._calibration
+        if calibration is None or calibration.is_over or sequence is None:
             return False
         self._is_measuring = True
         if not self.has_work:
-            self._calibration.step(sequence)
+            calibration.step(sequence)
         self._is_measuring = False
-        if self._calibration.is_over:
+        if calibration.is_over:
             self._speculation.decide()
         return True
 

@@ -39,7 +39,10 @@ async def test_it_says_what_it_is_told_drafted_or_not(mode: SpeculationMode, old
     assert told.text == NEW
     assert list(told.token_ids) == answer
     assert told.finish_reason is FinishReason.STOP
+    n_accepted = sum(counts.n_accepted for counts in told.usage.drafters.values())
+    assert told.usage.n_steps == len(answer) + 1 - n_accepted
+    # How many more rows are worth their time depends on the machine, but a second row is free here.
     if mode is SpeculationMode.NEVER:
-        assert told.usage.n_steps == len(answer) + 1
+        assert n_accepted == 0
     elif old_text == OLD:
-        assert told.usage.n_steps < len(answer) / 2
+        assert told.usage.drafters["old-text"].n_accepted > 0

@@ -94,7 +94,7 @@ class Job:
     def must_be_exact(self) -> bool:
         """Whether its text must not depend on what is cached. A conversation may reuse its own
         decoded answers, as evaluating them again could take many seconds."""
-        return self.priority < Priority.CHAT
+        return self.priority is not Priority.CHAT
 
     def begin(
         self,

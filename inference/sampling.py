@@ -31,6 +31,7 @@ class Sampler:
     def __init__(self, params: SamplingParams) -> None:
         self._params = params
         self._random = np.random.Generator(np.random.PCG64(params.seed))
+        self._scratch = np.empty(0, np.float32)
 
     def choose(self, logits: Logits, allowed: TokenIds | None = None) -> Choice:
         """
@@ -44,12 +45,23 @@ class Sampler:
         top = float(row[best])
         if not np.isfinite(top):
             raise BackendError("The model computed numbers that are no numbers; choose another.")
-        log_total = top + float(np.log(np.exp(row - top).sum(dtype=np.float64)))
+        log_total = top + self._log_sum(row, top)
         at = best if self._params.temperature <= 0 else self._draw(row)
         return Choice(
             token=at if allowed is None else int(allowed[at]),
             logprob=min(float(row[at]) - log_total, 0.0),
         )
+
+    def _log_sum(self, row: Logits, top: float) -> float:
+        """Of the exponentials, in units of the largest's."""
+        if len(self._scratch) < len(row):
+            # Fresh memory for a whole vocabulary costs more than to compute in it.
+            self._scratch = np.empty(len(row), np.float32)
+        scratch = self._scratch[: len(row)]
+        np.subtract(row, np.float32(top), out=scratch)
+        np.exp(scratch, out=scratch)
+        # Pairwise: off by some 1e-6 at most.
+        return float(np.log(scratch.sum()))
 
     def _draw(self, row: Logits) -> int:
         params = self._params

@@ -15,10 +15,10 @@ from lsp.action_requests import Asked
 from lsp.actions.abilities import inability
 from lsp.actions.asking import Asker
 from lsp.actions.proposal import RefusedError
-from lsp.answer import path_in_project
 from lsp.client import Progress
 from lsp.context.related import related_texts
 from lsp.errors import RequestFailedError
+from lsp.project_path import path_in_project
 from lsp.session import Session
 
 logger = logging.getLogger(__name__)

@@ -8,11 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, replace
-from pathlib import Path
 from time import perf_counter
 
 from lsprotocol import types
-from pygls.uris import to_fs_path
 
 from inference import InferenceError
 from lsp.context.gates import Trigger
@@ -20,6 +18,8 @@ from lsp.context.related import related_texts
 from lsp.document import Snapshot
 from lsp.document_store import Document
 from lsp.positions import locate
+from lsp.project_path import path_in_project
+from lsp.protocol import DID_MOVE_CURSOR
 from lsp.records import RecordPosition, RequestRecord
 from lsp.session import Session
 from lsp.settings import Settings
@@ -65,6 +65,7 @@ async def answer(session: Session, question: Question) -> Answer:
     # The snapshot and the settings are taken before the first await: what arrives later, a change
     # above all, ends this request and is not mixed into it.
     settings = session.settings
+    session.jobs.supersede(question.uri, by="newer-request", method=DID_MOVE_CURSOR)
     job = session.jobs.begin(question.uri, question.method)
     work = Work()
     snapshot: Snapshot | None = None
@@ -167,14 +168,3 @@ def _snapshot(session: Session, document: Document, question: Question) -> Snaps
         text=snapshot.text[:start] + chosen.text + snapshot.text[end:],
         offset=start + len(chosen.text),
     )
-
-
-def path_in_project(uri: str, folders: tuple[Path, ...]) -> str:
-    """The file's path inside the innermost open folder; its bare name outside of all."""
-    path = to_fs_path(uri)
-    if path is None:
-        return ""
-    inside = [folder for folder in folders if Path(path).is_relative_to(folder)]
-    if not inside:
-        return Path(path).name
-    return Path(path).relative_to(max(inside, key=lambda folder: len(folder.parts))).as_posix()

@@ -44,15 +44,16 @@ class Jobs:
         self._jobs[uri, method] = job
         return job
 
-    def supersede(self, uri: str, *, by: str) -> None:
-        """End the document's jobs, if it has any."""
+    def supersede(self, uri: str, *, by: str, method: str | None = None) -> None:
+        """End the document's jobs, if it has any; with `method` only that one."""
         for job in list(self._jobs.values()):
-            if job.uri == uri:
+            if job.uri == uri and method in (None, job.method):
                 self._supersede(job, by=by)
 
-    def supersede_all(self, *, by: str) -> None:
+    def supersede_all(self, *, by: str, method: str | None = None) -> None:
+        """The same for all documents."""
         for uri in list({job.uri for job in self._jobs.values()}):
-            self.supersede(uri, by=by)
+            self.supersede(uri, by=by, method=method)
 
     def end(self, job: Job) -> None:
         """Forget a job that is over; a newer one in its place stays."""

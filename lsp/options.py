@@ -157,6 +157,17 @@ class InlineCompletionOptions(_Group):
         ]
         | None
     ) = None
+    warm_up: (
+        Annotated[
+            bool,
+            Meta(
+                description="Read the text around the cursor ahead, where the cursor rests and the "
+                "model has nothing else to do, so that the first suggestion at a new place comes "
+                "quickly. Costs energy; the larger the model, the longer the cursor has to rest."
+            ),
+        ]
+        | None
+    ) = None
 
 
 class CompletionOptions(_Group):

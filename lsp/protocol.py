@@ -5,6 +5,8 @@ Mirrored in `docs/protocol.md`; a test holds the two together.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 from inference import DraftCounts
@@ -13,6 +15,8 @@ STATUS = "sotto/status"
 """Request without parameters → `Status`; also a notification with one whenever it changes."""
 RECENT_REQUESTS = "sotto/recentRequests"
 """Request without parameters → a list of `lsp.records.RequestRecord`, oldest first."""
+DID_MOVE_CURSOR = "sotto/didMoveCursor"
+"""Notification with `CursorParams`."""
 DOCUMENT_INFO = "sotto/documentInfo"
 """Request with `DocumentInfoParams` → `DocumentInfo`."""
 CHAT = "sotto/chat"
@@ -68,6 +72,18 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 
 class TextDocument(msgspec.Struct, frozen=True):
     uri: str
+
+
+class Position(msgspec.Struct, frozen=True):
+    """In the negotiated encoding's units."""
+
+    line: Annotated[int, msgspec.Meta(ge=0)]
+    character: Annotated[int, msgspec.Meta(ge=0)]
+
+
+class CursorParams(msgspec.Struct, frozen=True, rename="camel"):
+    text_document: TextDocument
+    position: Position
 
 
 class DocumentInfoParams(msgspec.Struct, frozen=True, rename="camel"):

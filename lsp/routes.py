@@ -25,6 +25,7 @@ from lsp.features import (
     completion_resolve,
     configuration,
     conversations,
+    cursor,
     document_info,
     documents,
     execute_command,
@@ -52,6 +53,10 @@ NOTIFICATIONS: dict[str, Notified] = {
     types.WORKSPACE_DID_CHANGE_CONFIGURATION: configuration.did_change_configuration,
     types.WINDOW_WORK_DONE_PROGRESS_CANCEL: lifecycle.cancel_progress,
     types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS: lifecycle.did_change_folders,
+}
+
+OUR_NOTIFICATIONS: dict[str, tuple[type[msgspec.Struct], Notified]] = {
+    protocol.DID_MOVE_CURSOR: (protocol.CursorParams, cursor.did_move_cursor),
 }
 
 REQUESTS: dict[str, Requested] = {
@@ -86,6 +91,8 @@ def add_routes(wire: Wire, session: Session) -> None:
     }
     for method, notified in NOTIFICATIONS.items():
         wire.add_feature(method, _notification(session, method, notified), options.get(method))
+    for method, (params_type, notified) in OUR_NOTIFICATIONS.items():
+        wire.add_our_notification(method, _our_notification(session, method, params_type, notified))
     # The protocol layer answers it itself, after this.
     wire.add_feature(
         types.INITIALIZE, _notification(session, types.INITIALIZE, lifecycle.initialize)
@@ -107,6 +114,18 @@ def _notification(session: Session, method: str, handler: Notified) -> Callable[
             logger.exception("%s failed", method)
 
     return handle
+
+
+def _our_notification(
+    session: Session, method: str, params_type: type[msgspec.Struct], handler: Notified
+) -> Callable[[Any], None]:
+    def convert(session: Session, params: Any) -> None:
+        try:
+            handler(session, msgspec.convert(params, params_type))
+        except msgspec.ValidationError as error:
+            logger.warning("%s was malformed: %s", method, error)
+
+    return _notification(session, method, convert)
 
 
 def _request(

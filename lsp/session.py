@@ -58,6 +58,8 @@ class Session:
         self.jobs = Jobs()
         self.records = RecordLog()
         self.type_through = TypeThrough()
+        self.cursor_rest_s = 0.15
+        """How long the cursor has to rest before the prompt there is evaluated ahead."""
         self.settings = Settings()
         self.log_level = log_level
         """The command line's, which wins over the settings; None if it names none."""

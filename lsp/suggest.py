@@ -95,9 +95,10 @@ async def suggest(
     is_asked_for = trigger is Trigger.INVOKED
     threshold = -math.inf if is_asked_for else settings.min_line_logprob(model.min_line_logprob)
     n_candidates = settings.candidates if is_asked_for else 1
-    prompt = _prompt(snapshot, path, related)
+    prompt = prompt_at(snapshot, path, related)
+    shown = encodable(type_through.departed_from(snapshot))
     for seed in range(n_candidates):
-        request = _request(snapshot, prompt, settings, seed=seed)
+        request = _request(snapshot, prompt, settings, seed=seed, shown=shown)
         work.generations.append(engine.submit(request))
     candidates = await asyncio.gather(
         *(_run(generation, snapshot, settings, threshold) for generation in work.generations)
@@ -110,7 +111,7 @@ async def suggest(
     return texts
 
 
-def _prompt(snapshot: Snapshot, path: str, related: tuple[str, ...]) -> FimPrompt:
+def prompt_at(snapshot: Snapshot, path: str, related: tuple[str, ...]) -> FimPrompt:
     """The text around the cursor, of a long document only what a prompt may need."""
     stride, text, offset = _PROMPT_STRIDE_CHARS, snapshot.text, snapshot.offset
     start = max(offset - 2 * stride, 0) // stride * stride
@@ -124,7 +125,12 @@ def _prompt(snapshot: Snapshot, path: str, related: tuple[str, ...]) -> FimPromp
 
 
 def _request(
-    snapshot: Snapshot, prompt: FimPrompt, settings: InlineCompletionSettings, *, seed: int
+    snapshot: Snapshot,
+    prompt: FimPrompt,
+    settings: InlineCompletionSettings,
+    *,
+    seed: int,
+    shown: str,
 ) -> GenerationRequest:
     """The first candidate, seed 0, is the greedy one; the others are sampled."""
     return GenerationRequest(
@@ -136,6 +142,7 @@ def _request(
         ),
         priority=Priority.INLINE,
         sequence_hint=snapshot.uri,
+        shown_text=shown,
     )
 
 

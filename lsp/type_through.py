@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from dataclasses import dataclass
+from itertools import takewhile
 
 from lsp.context.brackets import closer_of
 from lsp.context.language import Language
@@ -29,6 +30,8 @@ MAX_DOCUMENTS = 32
 """The one not asked for longest goes first."""
 MAX_TEXT_CHARS = 8_192
 """Longer suggestions are not remembered."""
+MAX_DEPARTURE_CHARS = 64
+"""Typed since a suggestion from which its beginning departs; after more it says little."""
 MAX_AUTO_CLOSED_CHARS = 64
 """Of closing brackets and white space an editor has added right of the cursor."""
 
@@ -85,6 +88,23 @@ class TypeThrough:
             if found is not None:
                 return found
         return None
+
+    def departed_from(self, snapshot: Snapshot) -> str:
+        """The rest of the last suggestion, where something else was typed than its beginning.
+
+        "" where there is none, or it was made elsewhere. What the user means is often nearly that:
+        the next suggestion can be drafted from it.
+        """
+        suggestions = self._documents.get(snapshot.uri)
+        if not suggestions:
+            return ""
+        suggestion, cursor = suggestions[-1], snapshot.offset
+        for start in range(cursor - 1, max(cursor - MAX_DEPARTURE_CHARS, 0) - 1, -1):
+            if _before(snapshot, start) == suggestion.before:
+                pairs = zip(snapshot.text[start:cursor], suggestion.text, strict=False)
+                n_same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+                return suggestion.text[n_same:]
+        return ""
 
 
 def _before(snapshot: Snapshot, offset: int) -> str:

@@ -115,6 +115,7 @@ class Wire(LanguageServerProtocol):
         for method in _REPLACED:
             self.fm.builtin_features.pop(method, None)
         self.phase = Phase.NEW
+        self._our_notifications: set[str] = set()
         self._asked: dict[str | int, tuple[Future[Any], Any]] = {}
         """Our own requests that wait for the client's answer, each with its type."""
         self.on_malformed_notification: Callable[[str, object], None] = lambda _m, _p: None
@@ -135,6 +136,11 @@ class Wire(LanguageServerProtocol):
     ) -> None:
         """Let `handler` serve `method`; a coroutine function can be cancelled by the client."""
         self.fm.feature(method, options)(handler)
+
+    def add_our_notification(self, method: str, handler: Callable[[Any], object]) -> None:
+        """Let `handler` serve one of our own methods that is not answered."""
+        self._our_notifications.add(method)
+        self.add_feature(method, handler)
 
     def send_request(
         self,
@@ -265,8 +271,10 @@ class Wire(LanguageServerProtocol):
         )
 
     def _takes_answer(self, method: str) -> bool:
-        """Whether a known method is a request; all of ours are."""
-        return method.startswith(OUR_PREFIX) or self.get_result_type(method) is not None
+        """Whether a known method is a request."""
+        if method.startswith(OUR_PREFIX):
+            return method not in self._our_notifications
+        return self.get_result_type(method) is not None
 
     def _structure(self, method: str, content: Mapping[str, object]) -> Any:
         """The message as lsprotocol's type; for our own methods with its parameters as they are."""

@@ -18,6 +18,7 @@ from lsp.actions.place import Place
 from lsp.actions.works import Rewrite
 from lsp.protocol import EXPLAIN, REWRITE
 from lsp.session import Session
+from lsp.warm_up import cursor_moved
 
 OPTIONS = types.CodeActionOptions(code_action_kinds=[*Kind], resolve_provider=True)
 
@@ -28,6 +29,10 @@ async def code_action(session: Session, params: types.CodeActionParams) -> list[
     if document is None or document.is_oversize or document.suspicion is not None:
         return []
     context = params.context
+    is_unasked = context.trigger_kind is types.CodeActionTriggerKind.Automatic
+    if is_unasked and params.range.start == params.range.end:
+        # An editor that asks by itself tells thereby where the cursor is.
+        cursor_moved(session, document.uri, params.range.start)
     diagnostics = [data_diagnostic(diagnostic) for diagnostic in context.diagnostics]
     place = place_of(session, document, params.range, diagnostics)
     actions: list[types.CodeAction] = []

@@ -21,6 +21,8 @@ pytestmark = pytest.mark.e2e
 URI = "file:///project/a.py"
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = "def read_lines(path):\n    with open(path) as file:\n        return file.\n"
+N_LINES = 60
+LONG_SOURCE = "".join(f"def line_{n}(a, b):\n    return a + {n} * b\n" for n in range(N_LINES // 2))
 # What a library might do at the worst moment, from Python, from the C library and by the number.
 NOISY = """
 import sys
@@ -262,3 +264,18 @@ async def test_a_log_file_that_cannot_be_written_is_said(tmp_path: Path) -> None
     async with server_process("--log-file", str(tmp_path)) as server:
         assert await server.wait() == 1
         assert "cannot write its log" in server.log
+
+
+async def test_where_the_cursor_has_rested_the_first_suggestion_reads_next_to_nothing() -> None:
+    async with server_process() as server:
+        await ready(server)
+        client = server.client
+        client.open(URI, LONG_SOURCE)
+        place = {"line": N_LINES // 2, "character": 4}
+        client.notify("sotto/didMoveCursor", {"textDocument": {"uri": URI}, "position": place})
+        await asyncio.sleep(3)
+        await client.inline(URI, N_LINES // 2, 4, is_invoked=True)
+        record = (await client.records())[-1]
+        assert record["n_prompt_tokens"] > 300
+        n_per_candidate = record["n_evaluated_tokens"] / 3
+        assert n_per_candidate < 16

@@ -299,3 +299,11 @@ async def test_records_are_the_last_200_and_hold_no_text(client: Client) -> None
     assert [r["id"] for r in records] == list(range(7, 207))
     assert "secret" not in str(records)
     assert "pass" not in str(records)
+
+
+async def test_the_next_suggestion_is_drafted_from_the_one_departed_from(server: InProcess) -> None:
+    assert await ask(server.client, FUNCTION) == ["pass"]
+    assert server.maker.generation.request.shown_text == ""
+    server.client.change(URI, 2, insertion(1, 4, "pr"))
+    await server.client.inline(URI, 1, 6)
+    assert server.maker.generation.request.shown_text == "ass"

@@ -1,8 +1,9 @@
 -- A language server inside Neovim that answers inline completion when a test says so, and what it says:
 -- to make answers come late, out of order or wrong, which the real server does only by chance.
 --
--- scripted.cmd goes to `vim.lsp.config`; scripted.asked holds the requests, oldest first.
-local scripted = { asked = {}, encoding = _G.scripted_encoding or 'utf-8' }
+-- scripted.cmd goes to `vim.lsp.config`; scripted.asked holds the requests, scripted.cursors the places
+-- that the server was told of, oldest first.
+local scripted = { asked = {}, cursors = {}, encoding = _G.scripted_encoding or 'utf-8' }
 _G.scripted = scripted
 
 function scripted.cmd(dispatchers)
@@ -40,7 +41,10 @@ function scripted.cmd(dispatchers)
     closing = true
     dispatchers.on_exit(0, 0)
   end
-  function server.notify(method)
+  function server.notify(method, params)
+    if method == 'sotto/didMoveCursor' then
+      table.insert(scripted.cursors, params.position)
+    end
     if method == 'exit' then
       server.terminate()
     end

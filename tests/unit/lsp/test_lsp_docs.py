@@ -62,7 +62,8 @@ def test_protocol_page_lists_the_fields(heading: str, struct: type[msgspec.Struc
 
 
 def test_protocol_page_names_all_our_methods() -> None:
-    assert re.findall(r"^## `(sotto/\w+)`$", PROTOCOL, re.MULTILINE) == list(routes.OUR_REQUESTS)
+    methods = [*routes.OUR_REQUESTS, *routes.OUR_NOTIFICATIONS]
+    assert sorted(re.findall(r"^## `(sotto/\w+)`$", PROTOCOL, re.MULTILINE)) == sorted(methods)
 
 
 def test_protocol_page_names_the_model_fields() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from lsp.document import Snapshot
 from lsp.type_through import (
+    MAX_DEPARTURE_CHARS,
     MAX_DOCUMENTS,
     MAX_SUGGESTIONS,
     MAX_TEXT_CHARS,
@@ -168,3 +169,25 @@ def test_memory_is_bounded_over_documents() -> None:
     memory.store(document(MAX_DOCUMENTS), "foo")
     assert remainder(memory, document(0)) == "foo"
     assert remainder(memory, document(1)) is None
+
+
+@pytest.mark.parametrize(
+    ("now", "rest"),
+    [
+        ("x = bar‸\n", "foo(a)"),
+        ("x = fob‸\n", "o(a)"),
+        ("x = foo(b‸\n", "a)"),
+        ("x = ‸\n", ""),
+        ("y = bar‸\n", ""),
+        ("x = " + "b" * MAX_DEPARTURE_CHARS + "‸\n", "foo(a)"),
+        ("x = " + "b" * (MAX_DEPARTURE_CHARS + 1) + "‸\n", ""),
+    ],
+)
+def test_what_is_left_of_it_when_something_else_was_typed(now: str, rest: str) -> None:
+    memory = TypeThrough()
+    memory.store(at_cursor("x = ‸\n"), "foo(a)")
+    assert memory.departed_from(at_cursor(now)) == rest
+
+
+def test_of_a_document_without_suggestions_nothing_is_left() -> None:
+    assert TypeThrough().departed_from(at_cursor("x = 1‸\n")) == ""

@@ -20,6 +20,7 @@ function M.attach(client, bufnr)
   require('sotto.suggestions').attach(client, bufnr)
   require('sotto.keys').attach(bufnr)
   require('sotto.server').attach(client, bufnr)
+  require('sotto.cursor').attach(client, bufnr)
 end
 
 --- Whether a suggestion is visible at the cursor and fits the text.

@@ -99,7 +99,7 @@ class LlamaCppBackend:
         if self._recurrent is not None and self._recurrent.can_save:
             self.max_state_bytes = state_budget(summary.size_bytes, available_memory())
         self._batch = Batch(int(api.llama_n_batch(self._context)))
-        self.rows = self._row_policy(exact=config.exact_reuse)
+        self.rows = self._row_policy(summary, exact=config.exact_reuse)
         # Interrupted recurrent layers leave a state that is neither old nor new.
         self.can_interrupt = self._abort.works and self.is_on_cpu and self._recurrent is None
         if self.can_interrupt:
@@ -315,8 +315,11 @@ class LlamaCppBackend:
                 self.draft_model.follow(span.sequence, span.position, span.tokens, row)
             row += len(span.tokens)
 
-    def _row_policy(self, *, exact: bool) -> RowPolicy:
+    def _row_policy(self, summary: ModelSummary, *, exact: bool) -> RowPolicy:
         minimum, multiple = EVEN_ROWS if exact else (2, 1)
+        if summary.has_uneven_layers and self.is_on_cpu and not exact:
+            # Two rows would agree with more no better than one does, and take half as long again.
+            minimum = 1
         return RowPolicy(maximum=self._batch.capacity, minimum=minimum, multiple=multiple)
 
     def _interrupted(self, spans: Sequence[Span]) -> Evaluation:

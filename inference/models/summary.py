@@ -64,6 +64,8 @@ class ModelSummary(msgspec.Struct, frozen=True, kw_only=True):
     has_uneven_rows: bool = False
     """Whether it has matrices, K-quants above all, whose kernels round differently for two and for
     eight rows; their share may be small, as with the output of most `Q4_0` files."""
+    has_uneven_layers: bool = False
+    """Whether its layers have such matrices, and not the output alone."""
     n_parts: int
     files: tuple[ModelFile, ...] = ()
     n_ctx_train: int
@@ -115,6 +117,7 @@ def inspect_model(path: Path | None = None, *, may_be_head: bool = False) -> Mod
     check_tensor_types(path, tensors)
     facts = read_hyperparameters(header, arch, tensors)
     fim, prefix_text = _fim_tokens(header, facts.n_vocab)
+    uneven = [tensor.name for tensor in tensors if tensor.type.name not in _EVEN_TYPES]
     return ModelSummary(
         name=_name(header),
         path=path,
@@ -124,7 +127,8 @@ def inspect_model(path: Path | None = None, *, may_be_head: bool = False) -> Mod
         n_params=sum(tensor.n_elements for tensor in tensors),
         quantization=_quantization(header, tensors),
         size_bytes=sum(part.file_bytes for part in headers),
-        has_uneven_rows=any(tensor.type.name not in _EVEN_TYPES for tensor in tensors),
+        has_uneven_rows=bool(uneven),
+        has_uneven_layers=any(name.startswith("blk.") for name in uneven),
         n_parts=len(headers),
         files=tuple(ModelFile(part.path, part.data_offset) for part in headers),
         n_ctx_train=facts.n_ctx_train,

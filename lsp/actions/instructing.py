@@ -17,17 +17,16 @@ from inference import (
     SamplingParams,
 )
 from lsp.actions.asking import Answered, Asker
-from lsp.actions.changes import apply, joined, minimal
 from lsp.actions.checks import check_rewrite
 from lsp.actions.fitting import Fitted, Target, fit
 from lsp.actions.imports import added_imports
 from lsp.actions.place import Place
 from lsp.actions.proposal import FaultyAnswerError, Proposal, RefusedError
-from lsp.actions.replies import read_reply
-from lsp.actions.source_tree import Span
 from lsp.actions.works import Rewrite
+from lsp.changes import Span, apply, joined, minimal
 from lsp.context.surroundings import to_newlines
 from lsp.markdown import fence_for
+from lsp.replies.reading import read_reply
 from lsp.suggest import encodable
 
 logger = logging.getLogger(__name__)

@@ -11,9 +11,10 @@ from lsp.actions.instructing import ask_twice, shown_part
 from lsp.actions.place import Place
 from lsp.actions.proposal import FaultyAnswerError, Proposal
 from lsp.actions.renaming import renamed
-from lsp.actions.replies import read_reply
-from lsp.actions.source_tree import Span, walk
+from lsp.actions.source_tree import walk
 from lsp.actions.works import Rename
+from lsp.changes import Span
+from lsp.replies.reading import read_reply
 
 _MAX_CHARS = 40
 _RESERVED = frozenset(

@@ -26,6 +26,7 @@ from lsp.changes import Change, Span, apply
 from lsp.context.surroundings import columns, indent_of, surroundings_of
 from lsp.document import Snapshot
 from lsp.ghost_text import Trimmer
+from lsp.replies.forms import fenced
 from lsp.suggest import encodable
 
 logger = logging.getLogger(__name__)
@@ -116,7 +117,7 @@ async def ask_for_documentation(work: FillDocumentation, place: Place, asker: As
         check_parses(place, apply(place.text, changes))
         return Proposal(changes, span)
 
-    return await ask_twice(question, take, asker, prefill="```\n")
+    return await ask_twice(question, take, asker, form=fenced(""))
 
 
 async def _twice(attempt: Callable[[int], Awaitable[Proposal]], wanted: str) -> Proposal:

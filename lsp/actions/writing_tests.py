@@ -15,7 +15,7 @@ from lsp.actions.place import Place
 from lsp.actions.proposal import FaultyAnswerError, NewFile, Proposal, RefusedError
 from lsp.actions.source_tree import tree_of
 from lsp.actions.works import WriteTests
-from lsp.markdown import fence_for
+from lsp.replies.forms import fenced
 from lsp.replies.reading import read_reply
 
 _FRAMEWORKS = {
@@ -47,7 +47,7 @@ async def write_tests(
         text = _file_text(answered, place, target)
         return Proposal(new_file=NewFile(target, text))
 
-    return await ask_twice(question, take, asker, prefill=f"{fence_for(place.text)}\n")
+    return await ask_twice(question, take, asker, form=fenced(place.text))
 
 
 def _file_text(answered: Answered, place: Place, target: Path) -> str:

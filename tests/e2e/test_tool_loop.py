@@ -71,7 +71,8 @@ class Project:
     def accept(self, edit: Json) -> None:
         """What an editor does: one change in one line of the file, saved."""
         change: Json = edit["documentChanges"][0]["edits"][0]
-        line = self.code.read_text().split("\n")[change["range"]["start"]["line"]]
+        number: int = change["range"]["start"]["line"]
+        line = self.code.read_text().split("\n")[number]
         start, end = (change["range"][at]["character"] for at in ("start", "end"))
         self.code.write_text(f"{line[:start]}{change['newText']}{line[end:]}\n")
 

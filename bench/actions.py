@@ -22,13 +22,12 @@ from bench.action_cases import Case, load_cases
 from inference import Engine, EngineConfig, ModelInfo
 from lsp.actions.abilities import inability
 from lsp.actions.asking import Asker
-from lsp.actions.changes import apply
 from lsp.actions.offers import Offer, asked_rewrite, offers_at
 from lsp.actions.perform import perform
 from lsp.actions.place import Diagnosis, Place, place_at
 from lsp.actions.proposal import RefusedError
-from lsp.actions.source_tree import Span
 from lsp.actions.works import Exact, Explain
+from lsp.changes import Span, apply
 from lsp.document import Snapshot
 from lsp.settings import ActionSettings, CustomAction
 

@@ -9,6 +9,7 @@
     ├── PromptTooLongError         the prompt alone exceeds the context
     ├── ChatUnsupportedError       the model takes no conversations
     ├── ChatTemplateError          the model's chat template is broken or does more than is allowed
+    ├── GrammarError               the grammar that an answer is to have cannot be used
     ├── EngineNotReadyError        submitted before the model is loaded, or after it failed
     ├── EngineClosedError          submitted to, or waiting on, an engine that was closed
     └── BackendError               the runtime failed while decoding
@@ -53,6 +54,10 @@ class ChatUnsupportedError(InferenceError):
 
 class ChatTemplateError(InferenceError):
     """The model's chat template is broken, refuses the conversation, or does too much."""
+
+
+class GrammarError(InferenceError):
+    """The grammar that an answer is to have is malformed, or the prompt allows none."""
 
 
 class EngineNotReadyError(InferenceError):

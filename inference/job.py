@@ -7,12 +7,13 @@ import time
 from collections.abc import Callable, Sequence
 
 from inference.backends.base import Logits
-from inference.backends.vocabulary import TokenIds, Vocabulary
+from inference.backends.vocabulary import Vocabulary
 from inference.cache_model import CacheModel
+from inference.constrained import Constrained
 from inference.detokenizer import Detokenizer
 from inference.errors import InferenceError
 from inference.prompts.fim import BuiltPrompt
-from inference.sampling import Sampler
+from inference.sampling import Choice, Sampler
 from inference.speculation.speculator import Speculator
 from inference.stopping import StopMatcher
 from inference.types import (
@@ -68,6 +69,7 @@ class Job:
         self.context: list[int] = []
         """The text that is continued, and what was generated of it."""
         self.speculator: Speculator | None = None
+        self._constrained: Constrained | None = None
 
     @property
     def priority(self) -> Priority:
@@ -102,8 +104,9 @@ class Job:
         vocabulary: Vocabulary,
         stops: Sequence[str],
         cache_model: CacheModel | None = None,
+        constrained: Constrained | None = None,
     ) -> None:
-        """Sets the job up for its first step."""
+        """Sets the job up for its first step. `constrained` is closed with the job."""
         self._begun = time.perf_counter()
         self.tokens = list(prompt.tokens)
         self.n_prompt = len(prompt.tokens)
@@ -111,6 +114,7 @@ class Job:
         self._constraint = prompt.constraint
         self._vocabulary = vocabulary
         self._cache_model = cache_model
+        self._constrained = constrained
         self.context = list(prompt.above)
         self._detokenizer = Detokenizer(skip=prompt.constraint)
         self._stops = StopMatcher((*self.request.sampling.stop, *stops))
@@ -127,10 +131,12 @@ class Job:
         """
         if self._cache_model is not None:
             logits = self._cache_model.mix(self.context, logits)
-        choice = self._sampler.choose(logits, self._allowed())
+        choice = self._choice(logits)
         self._n_decoded += 1
-        if choice.token in self._vocabulary.end_ids:
+        if choice is None or choice.token in self._vocabulary.end_ids:
             return FinishReason.STOP
+        if self._constrained is not None:
+            self._constrained.accept(choice.token)
         self.tokens.append(choice.token)
         self.context.append(choice.token)
         piece = self._vocabulary.piece(choice.token)
@@ -168,8 +174,13 @@ class Job:
         """Tells an error instead of a result."""
         self._end(error)
 
-    def _allowed(self) -> TokenIds | None:
-        return self._vocabulary.consistent_with(self._constraint) if self._constraint else None
+    def _choice(self, logits: Logits) -> Choice | None:
+        """None where a grammar lets nothing follow."""
+        if self._constrained is not None:
+            return self._constrained.choose(self._sampler, logits)
+        constraint = self._constraint
+        allowed = self._vocabulary.consistent_with(constraint) if constraint else None
+        return self._sampler.choose(logits, allowed)
 
     def _say(self, chunk: Chunk) -> None:
         if chunk.text and self._first_text is None:
@@ -180,6 +191,8 @@ class Job:
 
     def _end(self, event: GenerationResult | InferenceError) -> None:
         tell, self._tell = self._tell, None
+        if self._constrained is not None:
+            self._constrained.close()
         if tell is not None:
             tell(event)
 

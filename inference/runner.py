@@ -13,8 +13,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from inference.backends.base import Backend
+from inference.constrained import Constrained
 from inference.decoding import Decoder
-from inference.errors import InferenceError
+from inference.errors import GrammarError, InferenceError
 from inference.evaluator import Evaluator
 from inference.job import Job
 from inference.prefix_cache import PrefixCache
@@ -27,6 +28,7 @@ from inference.speculation.policy import Speculation
 from inference.speculation.speculator import Speculator
 from inference.types import (
     DraftCounts,
+    FimPrompt,
     FinishReason,
     GenerationRequest,
     Priority,
@@ -173,6 +175,7 @@ class Runner:
             return False
         try:
             prompt = self._prompts.build(job.request)
+            constrained = self._constrained(job.request, prompt)
         except InferenceError as error:
             self._scheduler.remove(job)
             job.fail(error)
@@ -182,6 +185,7 @@ class Runner:
             self._backend.vocabulary,
             self._prompts.stops(job.request),
             self._prompts.cache_model(job.request, prompt),
+            constrained,
         )
         if not prompt.tokens:
             self._end(job, FinishReason.STOP)
@@ -193,6 +197,17 @@ class Runner:
         if prompt.ahead and self._cache.is_enabled:
             self._evaluate_ahead(prompt.ahead, job.request.sequence_hint)
         return True
+
+    def _constrained(self, request: GenerationRequest, prompt: BuiltPrompt) -> Constrained | None:
+        """Raises `GrammarError`."""
+        grammar = request.grammar or prompt.grammar
+        if grammar is None or prompt.opening:
+            return None
+        if isinstance(request.prompt, FimPrompt):
+            # The model may spell anew what stands before the cursor: that is not in the answer.
+            raise GrammarError("What fills in the middle of a text can be held to no grammar.")
+        state = self._backend.grammar(grammar.rules)
+        return Constrained(state, self._backend.vocabulary, grammar.after)
 
     def _evaluate_ahead(self, tokens: Sequence[int], hint: str) -> None:
         """Has a prompt evaluated when there is time, in another sequence than the hint's own."""

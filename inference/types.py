@@ -87,6 +87,20 @@ class TokenPrompt(msgspec.Struct, frozen=True, kw_only=True):
     tokens: tuple[int, ...]
 
 
+class Grammar(msgspec.Struct, frozen=True, kw_only=True):
+    """The form an answer must have, in GBNF, llama.cpp's notation.
+
+    Where the model's own choice fits, it stays; where not, the tokens that fit compete alone. The
+    text is the same with drafts and without. The rules are the program's own: text from outside
+    must not be in them, as the runtime trusts them.
+    """
+
+    rules: str
+    """They begin with `root ::= …`."""
+    after: str = ""
+    """The form begins behind this text, wherever the answer first has it; empty: at once."""
+
+
 Prompt = FimPrompt | TextPrompt | TokenPrompt | ChatPrompt
 
 
@@ -100,6 +114,9 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
     old_text: str = ""
     """What the answer replaces: the present text of a region to be edited. The answer is drafted
     from it."""
+    grammar: Grammar | None = None
+    """Not for a `FimPrompt`. Not applied where a chat template has begun the answer with a thought.
+    A broken one ends the generation with `GrammarError`."""
     shown_text: str = ""
     """The rest of a suggestion that was nearly right. Drafted from where that costs nothing."""
 

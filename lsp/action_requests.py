@@ -11,7 +11,7 @@ from pygls.uris import to_fs_path
 
 from lsp.actions.offers import Offer, asked_rewrite, offers_at
 from lsp.actions.place import Diagnosis, Place, place_at
-from lsp.actions.source_tree import Span
+from lsp.changes import Span
 from lsp.document_store import Document
 from lsp.errors import InvalidParamsError, RequestFailedError
 from lsp.positions import locate

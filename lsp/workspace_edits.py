@@ -5,9 +5,9 @@ from __future__ import annotations
 from lsprotocol import types
 from pygls.uris import from_fs_path
 
-from lsp.actions.changes import Change
 from lsp.actions.proposal import NewFile
 from lsp.capabilities import ClientCapabilities
+from lsp.changes import Change
 from lsp.line_index import LineIndex
 from lsp.positions import Encoding, position_at
 

@@ -27,6 +27,7 @@ from inference.backends.llama_bindings import (
 )
 from inference.backends.llama_draft_context import Target
 from inference.backends.llama_drafting import load_draft_model
+from inference.backends.llama_grammar import LlamaGrammar
 from inference.backends.llama_loading import load_model, read_vocabulary
 from inference.backends.recurrent_memory import RecurrentMemory, max_rollback
 from inference.backends.span_checks import check_spans
@@ -199,6 +200,10 @@ class LlamaCppBackend:
             self._recurrent.note_fork(source, target)
         if self.draft_model:
             self.draft_model.fork(source, target)
+
+    def grammar(self, rules: str) -> LlamaGrammar:
+        self._check_thread()
+        return LlamaGrammar(rules, self._vocab, self.vocabulary)
 
     def draft_for(self, sequence: int, *, wanted: bool) -> None:
         self._check_thread()

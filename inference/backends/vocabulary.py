@@ -57,6 +57,8 @@ class Vocabulary:
         self.end_text = end_text
         order = sorted((i for i, piece in enumerate(pieces) if piece), key=self._pieces.__getitem__)
         self._sorted_ids: TokenIds = np.array(order, dtype=np.intp)
+        self.ids_with_text: TokenIds = np.sort(self._sorted_ids)
+        """All but the control tokens."""
         self._sorted_pieces = [self._pieces[i] for i in order]
         self.max_piece_bytes = max(map(len, self._pieces), default=0) or 1
         self._n_single_bytes = len({piece for piece in self._pieces if len(piece) == 1})

@@ -120,7 +120,14 @@ class ChatPromptBuilder:
                 f"room for {max(budget, 0)}. Attach less, or give the model a larger n_ctx."
             )
         n_dropped = len(prompt.messages) - len(kept)
-        return BuiltPrompt(tokens, above=tokens, opening=opening, n_dropped_messages=n_dropped)
+        is_in_words = bool(prompt.tools) and not self._habits.takes_tools
+        return BuiltPrompt(
+            tokens,
+            above=tokens,
+            opening=opening,
+            grammar=generic_tools.call_grammar(prompt.tools) if is_in_words else None,
+            n_dropped_messages=n_dropped,
+        )
 
     def _render(self, messages: Messages, prompt: ChatPrompt) -> tuple[list[int], str]:
         """Tokens, and what of the answer the template itself began."""

@@ -13,7 +13,7 @@ from inference.prompts.anchors import Anchors
 from inference.prompts.blocks import BlockTokenizer
 from inference.prompts.budget import window_before, windows
 from inference.prompts.seam import Seam, find_seam
-from inference.types import FimPrompt
+from inference.types import FimPrompt, Grammar
 
 MAX_WINDOW_TOKENS = 2048
 """Of text before and after the cursor together; more costs time at the first request in a place
@@ -38,6 +38,8 @@ class BuiltPrompt:
     opening: str = ""
     """Of a conversation: what the template itself began of the answer (`<think>`). It is told as
     the answer's first text."""
+    grammar: Grammar | None = None
+    """Of a conversation: the form that the answer was told to have, where the request has none."""
     n_dropped_messages: int = 0
     """Of a conversation: the oldest messages, for which there was no room."""
 

@@ -11,6 +11,7 @@ from typing import cast
 
 from inference.chat_types import ChatRole, Tool
 from inference.prompts.template_sandbox import escaped_placeholders
+from inference.types import Grammar
 
 TAGS = "<tools></tools><tool_call></tool_call><tool_response></tool_response>"
 _INTRODUCTION = """\
@@ -27,6 +28,26 @@ To use one, write its name and its arguments as a JSON object in these tags, and
 </tool_call>
 
 What it found comes back in <tool_response></tool_response>."""
+
+
+_CALL_RULES = r"""
+root ::= call (ws "<tool_call>" call)* ws
+call ::= ws "{" ws "\"name\"" ws ":" ws name ws "," ws "\"arguments\"" ws ":" ws object ws "}" ws "</tool_call>"
+name ::= @NAMES@
+object ::= "{" ws (pair (ws "," ws pair)*)? ws "}"
+pair ::= string ws ":" ws value
+array ::= "[" ws (value (ws "," ws value)*)? ws "]"
+value ::= string | number | object | array | "true" | "false" | "null"
+string ::= "\"" ([^"\\\x00-\x1f] | "\\" (["\\/bfnrt] | "u" [0-9a-fA-F]{4}))* "\""
+number ::= "-"? [0-9]+ ("." [0-9]+)? ([eE] [-+]? [0-9]+)?
+ws ::= [ \t\n]{0,20}
+"""  # noqa: E501 - a rule ends with its line
+
+
+def call_grammar(tools: Sequence[Tool]) -> Grammar:
+    """What a call must look like, once one is begun."""
+    names = " | ".join(f'"\\"{tool.name}\\""' for tool in tools)
+    return Grammar(rules=_CALL_RULES.replace("@NAMES@", names), after="<tool_call>")
 
 
 def as_json(tool: Tool) -> dict[str, object]:

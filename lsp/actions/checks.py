@@ -15,8 +15,9 @@ from tree_sitter import Node
 from lsp.actions.definitions import definitions_around, definitions_in, indent_at, line_start
 from lsp.actions.place import Place
 from lsp.actions.proposal import FaultyAnswerError
-from lsp.actions.source_tree import SourceTree, Span, parents, tree_of, walk
+from lsp.actions.source_tree import SourceTree, parents, tree_of, walk
 from lsp.actions.works import Keeps, Rewrite
+from lsp.changes import Span
 from lsp.context.surroundings import surroundings_of, to_newlines
 from lsp.trimming.place import FORBIDDEN
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from tree_sitter import Node
 
-from lsp.actions.changes import Change
 from lsp.actions.definitions import Definition, indent_at
 from lsp.actions.place import Place, statement_at
-from lsp.actions.source_tree import SourceTree, Span, parents, walk
+from lsp.actions.source_tree import SourceTree, parents, walk
+from lsp.changes import Change, Span
 from lsp.context.surroundings import surroundings_of
 
 _MAX_LINE = 88

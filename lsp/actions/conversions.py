@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 
 from lsp.actions.place import Place, statement_at
-from lsp.actions.source_tree import Span, parents
+from lsp.actions.source_tree import parents
+from lsp.changes import Span
 
 
 @dataclass(frozen=True, slots=True)

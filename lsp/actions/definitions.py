@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from tree_sitter import Node
 
 from lsp.actions.grammars import DocStyle, Grammar, grammar_of
-from lsp.actions.source_tree import SourceTree, Span, parents, walk
+from lsp.actions.source_tree import SourceTree, parents, walk
+from lsp.changes import Span
 from lsp.context.surroundings import indent_of
 
 _SELF = frozenset({"self", "cls"})

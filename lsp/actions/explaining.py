@@ -8,8 +8,8 @@ from lsp.actions.fitting import Target
 from lsp.actions.instructing import shown_part
 from lsp.actions.place import Place
 from lsp.actions.proposal import RefusedError
-from lsp.actions.replies import without_thoughts
 from lsp.actions.works import Explain
+from lsp.replies.reading import without_thoughts
 from lsp.suggest import encodable
 
 _SYSTEM = (

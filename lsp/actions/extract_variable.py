@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 from tree_sitter import Node
 
-from lsp.actions.changes import Change
 from lsp.actions.definitions import indent_at, line_start
 from lsp.actions.grammars import node_types
 from lsp.actions.place import Place, statement_at
-from lsp.actions.source_tree import SourceTree, Span, parents, walk
+from lsp.actions.source_tree import SourceTree, parents, walk
+from lsp.changes import Change, Span
 
 
 @dataclass(frozen=True, slots=True)

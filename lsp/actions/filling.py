@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 
 from inference import FimPrompt, GenerationRequest, Priority, SamplingParams
 from lsp.actions.asking import Answered, Asker
-from lsp.actions.changes import Change, apply
 from lsp.actions.checks import check_characters, check_parses
 from lsp.actions.definitions import Definition, line_end, line_start
 from lsp.actions.documentation import (
@@ -21,11 +20,13 @@ from lsp.actions.fitting import Target
 from lsp.actions.instructing import ask_twice, shown_part
 from lsp.actions.place import Place
 from lsp.actions.proposal import FaultyAnswerError, Proposal, RefusedError
-from lsp.actions.source_tree import Span, walk
+from lsp.actions.source_tree import walk
 from lsp.actions.works import FillBody, FillDocumentation
+from lsp.changes import Change, Span, apply
 from lsp.context.surroundings import columns, indent_of, surroundings_of
 from lsp.document import Snapshot
 from lsp.ghost_text import Trimmer
+from lsp.replies.forms import fenced
 from lsp.suggest import encodable
 
 logger = logging.getLogger(__name__)
@@ -116,7 +117,7 @@ async def ask_for_documentation(work: FillDocumentation, place: Place, asker: As
         check_parses(place, apply(place.text, changes))
         return Proposal(changes, span)
 
-    return await ask_twice(question, take, asker, prefill="```\n")
+    return await ask_twice(question, take, asker, form=fenced(""))
 
 
 async def _twice(attempt: Callable[[int], Awaitable[Proposal]], wanted: str) -> Proposal:

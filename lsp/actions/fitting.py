@@ -10,6 +10,7 @@ import json
 import re
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import chain
 from pathlib import PurePosixPath
 
 from lsp.actions.definitions import definitions_around
@@ -17,17 +18,16 @@ from lsp.actions.imports import split_imports
 from lsp.actions.indentation import reindented
 from lsp.actions.place import Place
 from lsp.actions.proposal import FaultyAnswerError
-from lsp.actions.replies import Block, Replacement, Reply
-from lsp.actions.source_tree import Span
+from lsp.changes import Span
 from lsp.context.surroundings import surroundings_of, to_newlines
+from lsp.replies.marks import path_in_comment
+from lsp.replies.reading import Block, Reply
 
 _CONSOLES = frozenset({"bash", "sh", "shell", "console", "text", "txt", "output", "json", "yaml"})
 _TOOL_CALL = re.compile(r"<\|?tool_call|\[TOOL_CALLS\]|<function[=_]|<\|python_tag\|>")
 _PROSE = re.compile(r"[A-Z*#>\d-].*[.:!?*]|[A-Z][\w' ,]*")
 _CODE_MARKS = re.compile(r"[=(){};\[\]@<>]|\breturn\b|^\s*(?:#|//)|^\s*(?:import|from|def|class)\b")
 _IMPORT_LINE = re.compile(r"\s*(?:import|from|use|using|#include)\b.*")
-_MAX_PATH_CHARS = 300
-_PATH_COMMENT = re.compile(r"\s*(?:#|//|--)\s*(?:file(?:name)?|path)?:?\s*([\w./\\-]+\.\w{1,8})\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +65,12 @@ class Target:
 
 def fit(reply: Reply, target: Target, *, is_cut: bool) -> Fitted:
     """`is_cut`: the model was stopped by a token limit."""
-    if reply.replacements:
-        if reply.is_unfinished:
-            raise FaultyAnswerError("was cut off")
-        return _replaced(reply.replacements, target)
     if reply.is_unfinished:
         raise FaultyAnswerError("was cut off")
-    if reply.blocks:
-        block = _best(reply.blocks, target)
+    if reply.changes:
+        return _replaced(reply.changes, target)
+    if reply.code:
+        block = _best(reply.code, target)
         if is_cut and not block.is_closed:
             raise FaultyAnswerError("was cut off")
         code, is_sure = block.text, True
@@ -120,12 +118,13 @@ def _is_own_file(path: str, target: Target) -> bool:
     return not name or not target.file_name or name == target.file_name
 
 
-def _replaced(replacements: tuple[Replacement, ...], target: Target) -> Fitted:
+def _replaced(changes: tuple[Block, ...], target: Target) -> Fitted:
     lines = target.old.split("\n")
     is_sure = True
-    for replacement in replacements:
-        if not _is_own_file(replacement.path, target):
-            raise FaultyAnswerError(f"is about another file, {replacement.path}")
+    other = next((block for block in changes if not _is_own_file(block.path, target)), None)
+    if other is not None:
+        raise FaultyAnswerError(f"is about another file, {other.path}")
+    for replacement in chain.from_iterable(block.replacements or () for block in changes):
         search = replacement.search.strip("\n").split("\n")
         replace = replacement.replace.strip("\n")
         start, is_exact = _find(search, lines, target)
@@ -202,11 +201,11 @@ def _is_tool_call(bare: str, target: Target) -> bool:
 def _without_path_comment(code: str, target: Target) -> str:
     """Without a first line that only says which file it is."""
     first, _, rest = code.partition("\n")
-    named = _PATH_COMMENT.fullmatch(first[:_MAX_PATH_CHARS])
-    if named is None or first.strip() in target.old:
+    named = path_in_comment(first)
+    if not named or first.strip() in target.old:
         return code
-    if not _is_own_file(named[1], target):
-        raise FaultyAnswerError(f"is about another file, {named[1]}")
+    if not _is_own_file(named, target):
+        raise FaultyAnswerError(f"is about another file, {named}")
     return rest
 
 

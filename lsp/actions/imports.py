@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tree_sitter import Node
 
-from lsp.actions.changes import Change
 from lsp.actions.definitions import line_end
-from lsp.actions.source_tree import SourceTree, Span, tree_of
+from lsp.actions.source_tree import SourceTree, tree_of
+from lsp.changes import Change, Span
 from lsp.context.language import Language
 
 _IMPORTS = frozenset({"import_statement", "import_from_statement", "future_import_statement"})

@@ -12,22 +12,23 @@ from inference import (
     ChatPrompt,
     ChatRole,
     GenerationRequest,
+    Grammar,
     Priority,
     PromptTooLongError,
     SamplingParams,
 )
 from lsp.actions.asking import Answered, Asker
-from lsp.actions.changes import apply, joined, minimal
 from lsp.actions.checks import check_rewrite
 from lsp.actions.fitting import Fitted, Target, fit
 from lsp.actions.imports import added_imports
 from lsp.actions.place import Place
 from lsp.actions.proposal import FaultyAnswerError, Proposal, RefusedError
-from lsp.actions.replies import read_reply
-from lsp.actions.source_tree import Span
 from lsp.actions.works import Rewrite
+from lsp.changes import Span, apply, joined, minimal
 from lsp.context.surroundings import to_newlines
 from lsp.markdown import fence_for
+from lsp.replies.forms import Form, fenced
+from lsp.replies.reading import read_reply
 from lsp.suggest import encodable
 
 logger = logging.getLogger(__name__)
@@ -60,8 +61,8 @@ async def rewrite(work: Rewrite, place: Place, asker: Asker) -> Proposal:
         fitted = fit(read_reply(answered.text), target, is_cut=answered.is_cut)
         return propose(work, target, fitted)
 
-    prefill = f"{fence_for(target.old)}\n"
-    return await ask_twice(question, take, asker, prefill=prefill, old_text=target.old)
+    form = fenced(target.old)
+    return await ask_twice(question, take, asker, form=form, old_text=target.old)
 
 
 async def ask_twice(
@@ -69,19 +70,20 @@ async def ask_twice(
     take: Callable[[Answered], T],
     asker: Asker,
     *,
-    prefill: str = "",
+    form: Form,
     old_text: str = "",
 ) -> T:
     """What `take` makes of the answer; if it finds a fault, of a second one that is told the fault.
 
-    The second answer begins with `prefill`. `old_text` is what the answer replaces: most of it will
-    be in it, so the engine drafts from it. Raises RefusedError.
+    The answers are held to `form`, and the second one is begun for the model. `old_text` is what
+    the answer replaces: most of it will be in it, so the engine drafts from it. Raises
+    RefusedError.
     """
     messages = [
         ChatMessage(role=ChatRole.SYSTEM, content=_SYSTEM),
         ChatMessage(role=ChatRole.USER, content=encodable(question)),
     ]
-    answered = await _ask(messages, asker, "", old_text)
+    answered = await _ask(messages, asker, form.whole, old_text)
     try:
         return take(answered)
     except FaultyAnswerError as fault:
@@ -93,10 +95,10 @@ async def ask_twice(
                 content=f"That answer cannot be used: it {fault}. Answer again without the fault.",
             ),
         ]
-    answered = await _ask(messages, asker, prefill, old_text)
+    answered = await _ask(messages, asker, form.rest, old_text, prefill=form.beginning)
     # Some begin anew all the same.
     has_begun = _OWN_BEGINNING.search(answered.text) is not None
-    text = answered.text if has_begun else prefill + answered.text
+    text = answered.text if has_begun else form.beginning + answered.text
     try:
         return take(Answered(text, answered.is_cut))
     except FaultyAnswerError as fault:
@@ -105,13 +107,16 @@ async def ask_twice(
         ) from fault
 
 
-async def _ask(messages: list[ChatMessage], asker: Asker, prefill: str, old_text: str) -> Answered:
+async def _ask(
+    messages: list[ChatMessage], asker: Asker, grammar: Grammar, old_text: str, prefill: str = ""
+) -> Answered:
     request = GenerationRequest(
         prompt=ChatPrompt(messages=tuple(messages), thinks=False, prefill=prefill),
         sampling=SamplingParams(max_tokens=asker.max_tokens),
         priority=Priority.ACTION,
         sequence_hint=asker.uri,
         old_text=encodable(old_text),
+        grammar=grammar,
     )
     try:
         return await asker.ask(request)

@@ -11,9 +11,11 @@ from lsp.actions.instructing import ask_twice, shown_part
 from lsp.actions.place import Place
 from lsp.actions.proposal import FaultyAnswerError, Proposal
 from lsp.actions.renaming import renamed
-from lsp.actions.replies import read_reply
-from lsp.actions.source_tree import Span, walk
+from lsp.actions.source_tree import walk
 from lsp.actions.works import Rename
+from lsp.changes import Span
+from lsp.replies.forms import NAME_IN_BACKTICKS
+from lsp.replies.reading import read_reply
 
 _MAX_CHARS = 40
 _RESERVED = frozenset(
@@ -39,7 +41,7 @@ async def rename(work: Rename, place: Place, asker: Asker) -> Proposal:
         changes = renamed(work.occurrences, _name(answered.text, work, place))
         return Proposal(changes, Span(changes[0].span.start, changes[-1].span.end))
 
-    return await ask_twice(question, take, asker, prefill="`")
+    return await ask_twice(question, take, asker, form=NAME_IN_BACKTICKS)
 
 
 def _name(answer: str, work: Rename, place: Place) -> str:

@@ -15,7 +15,6 @@ from lsp.actions.grammars import DocStyle
 from lsp.actions.new_tests import can_have_tests
 from lsp.actions.place import Place, selected_statements, trimmed
 from lsp.actions.renaming import local_name_at
-from lsp.actions.source_tree import Span
 from lsp.actions.works import (
     Exact,
     Explain,
@@ -27,6 +26,7 @@ from lsp.actions.works import (
     Work,
     WriteTests,
 )
+from lsp.changes import Span
 from lsp.settings import ActionSettings, CustomAction
 
 _MAX_FIXES = 3

@@ -10,7 +10,6 @@ from lsp.actions.instructing import rewrite
 from lsp.actions.naming import rename
 from lsp.actions.place import Place
 from lsp.actions.proposal import Proposal
-from lsp.actions.source_tree import Span
 from lsp.actions.works import (
     Exact,
     Explain,
@@ -23,6 +22,7 @@ from lsp.actions.works import (
     WriteTests,
 )
 from lsp.actions.writing_tests import write_tests
+from lsp.changes import Span
 
 
 def perform_exactly(work: Exact) -> Proposal:

@@ -17,7 +17,8 @@ from lsp.actions.definitions import (
     line_start,
 )
 from lsp.actions.grammars import node_types
-from lsp.actions.source_tree import SourceTree, Span, parents, tree_of
+from lsp.actions.source_tree import SourceTree, parents, tree_of
+from lsp.changes import Span
 from lsp.context.language import Language
 from lsp.context.languages import language_of
 from lsp.context.surroundings import columns

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from lsp.actions.changes import Change
-from lsp.actions.source_tree import Span
+from lsp.changes import Change, Span
 
 
 class RefusedError(Exception):

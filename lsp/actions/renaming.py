@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from tree_sitter import Node
 
-from lsp.actions.changes import Change
 from lsp.actions.definitions import Definition
 from lsp.actions.grammars import node_types
 from lsp.actions.place import Place
-from lsp.actions.source_tree import SourceTree, Span, parents, walk
+from lsp.actions.source_tree import SourceTree, parents, walk
+from lsp.changes import Change, Span
 
 _PARAMETERS = node_types(
     "parameters lambda_parameters formal_parameters required_parameter optional_parameter"

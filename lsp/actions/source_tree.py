@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 
 from tree_sitter import Node
 
+from lsp.changes import Span
 from lsp.context.language import Language
 from lsp.context.languages import parser_of
 
@@ -21,21 +21,6 @@ MAX_CHARS = 1 << 18
 """Documents longer than this are not parsed: editors ask at every move of the cursor."""
 
 _LONE_RETURN = re.compile(r"\r(?!\n)")
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Span:
-    """Characters from `start` up to, not including, `end`."""
-
-    start: int
-    end: int
-
-    def __contains__(self, other: Span) -> bool:
-        return self.start <= other.start and other.end <= self.end
-
-    def cut(self, text: str) -> str:
-        """The part of `text` it covers."""
-        return text[self.start : self.end]
 
 
 class SourceTree:

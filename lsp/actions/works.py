@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Flag, auto
 
-from lsp.actions.changes import Change
 from lsp.actions.definitions import Definition
-from lsp.actions.source_tree import Span
+from lsp.changes import Change, Span
 
 
 class Keeps(Flag):

@@ -13,10 +13,10 @@ from lsp.actions.instructing import ask_twice, shown_part
 from lsp.actions.new_tests import new_test_file
 from lsp.actions.place import Place
 from lsp.actions.proposal import FaultyAnswerError, NewFile, Proposal, RefusedError
-from lsp.actions.replies import read_reply
 from lsp.actions.source_tree import tree_of
 from lsp.actions.works import WriteTests
-from lsp.markdown import fence_for
+from lsp.replies.forms import fenced
+from lsp.replies.reading import read_reply
 
 _FRAMEWORKS = {
     "python": "pytest",
@@ -47,14 +47,14 @@ async def write_tests(
         text = _file_text(answered, place, target)
         return Proposal(new_file=NewFile(target, text))
 
-    return await ask_twice(question, take, asker, prefill=f"{fence_for(place.text)}\n")
+    return await ask_twice(question, take, asker, form=fenced(place.text))
 
 
 def _file_text(answered: Answered, place: Place, target: Path) -> str:
     reply = read_reply(answered.text)
-    named = [b for b in reply.blocks if not b.path or Path(b.path).name == target.name]
-    if reply.blocks and not named:
-        raise FaultyAnswerError(f"is about another file, {reply.blocks[0].path}")
+    named = [b for b in reply.code if not b.path or Path(b.path).name == target.name]
+    if reply.code and not named:
+        raise FaultyAnswerError(f"is about another file, {reply.code[0].path}")
     block = max(named, key=lambda block: len(block.text), default=None)
     if reply.is_unfinished or (answered.is_cut and (block is None or not block.is_closed)):
         raise FaultyAnswerError("was cut off")

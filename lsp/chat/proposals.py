@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from lsp.chat.blocks import Block, Pair, read_blocks
+from lsp.changes import exact
 from lsp.chat.paths import PathRefusedError
 from lsp.chat.protocol import ProposedEdit
 from lsp.chat.replacement import (
@@ -24,13 +24,19 @@ from lsp.chat.replacement import (
 from lsp.chat.workspace import UnreadableError, Workspace
 from lsp.context.languages import language_of, parser_of
 from lsp.context.outline import Symbol, outline
-from lsp.positions import Encoding, n_units
+from lsp.line_index import LineIndex
+from lsp.positions import Encoding, position_at
+from lsp.replies.marks import path_in_comment
+from lsp.replies.reading import Block, read_text
+from lsp.replies.replacements import Replacement
 
 _ELISION = re.compile(
     r"^\s*(?:#|//|--|/\*|<!--)?\s*(?:\.\.\.|…)[^=()]*$"
     r"|(?:#|//|--|/\*)\s*(?:\.\.\.|…|(?:rest|remainder) of|existing code|unchanged)",
     re.MULTILINE | re.IGNORECASE,
 )
+
+_SHELLS = frozenset(["", "text", "console", "bash", "sh", "shell", "zsh", "output", "tool_code"])
 
 Version = Callable[[Path], int | None]
 """Of the editor's copy of a file; None where it has none."""
@@ -61,7 +67,7 @@ class Proposals:
         Raises `EditRefusedError`.
         """
         target, text = self._read(path)
-        changed = _replaced(path, text, Pair(old, new), whole_lines=False)
+        changed = _replaced(path, text, Replacement(old, new), whole_lines=False)
         if text is not None and breaks(text, changed, str(target)):
             raise _broken(self.workspace.shown(target))
         self.workspace.proposed[target] = changed
@@ -72,7 +78,7 @@ class Proposals:
         nothing else is proposed for that file."""
         failed: dict[str, str] = {}
         touched: dict[str, Path] = {}
-        for block in read_blocks(reply):
+        for block in _blocks(reply):
             path = block.path or default_path
             if path in failed:
                 continue
@@ -99,18 +105,22 @@ class Proposals:
         return (*(edit for edit in made if edit is not None), *refused)
 
     def _apply(self, block: Block, path: str) -> Path:
-        if not block.is_whole:
+        if not block.is_closed or not block.is_finished:
             raise EditRefusedError("The reply was cut off in the middle of this block.")
         if not path:
             raise EditRefusedError("The block names no file.")
         target, text = self._read(path)
-        for pair in block.pairs:
-            text = _replaced(path, text, pair, whole_lines=True)
-        if not block.pairs:
+        if block.replacements is None:
             # Code without markers takes the place of the one thing it defines, or is a new file.
-            if _ELISION.search(block.code):
+            code = block.text + "\n"
+            if _ELISION.search(code):
                 raise EditRefusedError(f"{path}: the block leaves code out.")
-            text = block.code if text is None else with_definition(text, block.code, path)
+            text = code if text is None else with_definition(text, code, path)
+        elif not block.replacements:
+            raise EditRefusedError(f"{path}: the block changes nothing.")
+        else:
+            for replacement in block.replacements:
+                text = _replaced(path, text, replacement, whole_lines=True)
         assert text is not None
         self.workspace.proposed[target] = text
         return target
@@ -140,7 +150,7 @@ class Proposals:
             return None
         uri, shown = path.as_uri(), self.workspace.shown(path)
         document = {"uri": uri, "version": self.version(path)}
-        change = {"textDocument": document, "edits": line_edits(former, text, self.encoding)}
+        change = {"textDocument": document, "edits": text_edits(former, text, self.encoding)}
         created = [] if exists else [{"kind": "create", "uri": uri}]
         return ProposedEdit(
             uri=uri,
@@ -150,16 +160,31 @@ class Proposals:
         )
 
 
-def _replaced(path: str, text: str | None, pair: Pair, *, whole_lines: bool) -> str:
+def _blocks(reply: str) -> Iterator[Block]:
+    """Those that say what to change: not the examples for the reader, which are in a shell's or no
+    language and name no file."""
+    for block in read_text(reply).blocks:
+        if block.path or block.replacements is not None:
+            yield block
+            continue
+        first, _, rest = block.text.partition("\n")
+        path = path_in_comment(first)
+        if path:
+            yield replace(block, path=path, text=rest)
+        elif block.language not in _SHELLS:
+            yield block
+
+
+def _replaced(path: str, text: str | None, change: Replacement, *, whole_lines: bool) -> str:
     """Raises `EditRefusedError`."""
-    if text is None or not pair.old.strip():
-        if text is None and pair.old.strip():
+    if text is None or not change.search.strip():
+        if text is None and change.search.strip():
             raise EditRefusedError(f"{path} does not exist.")
         if text is not None and text.strip():
             raise EditRefusedError(f"{path} exists: quote the text to replace.")
-        return pair.new
+        return change.replace
     try:
-        return replaced(text, pair.old, pair.new, whole_lines=whole_lines)
+        return replaced(text, change.search, change.replace, whole_lines=whole_lines)
     except NoPlaceError as error:
         raise EditRefusedError(f"{path}: {error}") from None
 
@@ -217,23 +242,18 @@ def unified(before: str, after: str, path: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def line_edits(before: str, after: str, encoding: Encoding) -> list[dict[str, object]]:
-    """The lines that differ, as `TextEdit`s."""
-    old, new = lines_of(before), lines_of(after)
-    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
+def text_edits(before: str, after: str, encoding: Encoding) -> list[dict[str, object]]:
+    """The fewest characters that make one of the other, as `TextEdit`s."""
+    lines = LineIndex(before)
+
+    def position(offset: int) -> dict[str, int]:
+        found = position_at(before, lines, offset, encoding)
+        return {"line": found.line, "character": found.character}
+
     return [
         {
-            "range": {"start": _position(old, i, encoding), "end": _position(old, j, encoding)},
-            "newText": "".join(new[k:n]),
+            "range": {"start": position(change.span.start), "end": position(change.span.end)},
+            "newText": change.text,
         }
-        for kind, i, j, k, n in matcher.get_opcodes()
-        if kind != "equal"
+        for change in exact(before, after)
     ]
-
-
-def _position(lines: Sequence[str], line: int, encoding: Encoding) -> dict[str, int]:
-    """Where a line begins; after the last one, the text's end."""
-    is_open_end = line == len(lines) and bool(lines) and not lines[-1].endswith(("\n", "\r"))
-    if is_open_end:
-        return {"line": line - 1, "character": n_units(lines[-1], encoding)}
-    return {"line": line, "character": 0}

@@ -7,10 +7,10 @@ from lsprotocol import types
 
 from lsp.action_asking import asker_for, told
 from lsp.action_requests import Asked, find, read_data
-from lsp.actions.changes import reanchored
 from lsp.actions.perform import perform, perform_exactly
 from lsp.actions.proposal import Proposal
 from lsp.actions.works import Exact
+from lsp.changes import reanchored
 from lsp.session import Session
 from lsp.workspace_edits import workspace_edit
 

@@ -10,18 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lsp.actions.changes import apply, minimal, reanchored
 from lsp.actions.comprehension import comprehension_as_loop, loop_as_comprehension
 from lsp.actions.fitting import Target, fit
 from lsp.actions.instructing import propose
 from lsp.actions.place import place_at
 from lsp.actions.proposal import FaultyAnswerError
-from lsp.actions.replies import read_reply
-from lsp.actions.source_tree import Span, tree_of, walk
+from lsp.actions.source_tree import tree_of, walk
 from lsp.actions.works import Keeps, Rewrite
+from lsp.changes import Span, apply, minimal, reanchored
 from lsp.context.languages import language_of
 from lsp.document import Snapshot
 from lsp.markdown import fence_for
+from lsp.replies.reading import read_reply
 
 PYTHON = language_of("python")
 EOLS = st.sampled_from(["\n", "\r\n", "\r"])

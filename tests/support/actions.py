@@ -6,7 +6,7 @@ import asyncio
 import itertools
 from typing import Any
 
-from lsp.actions.source_tree import Span
+from lsp.changes import Span
 from tests.support.client import TIMEOUT_S, Client, Json
 
 CAPABILITIES: Json = {

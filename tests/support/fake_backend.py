@@ -13,10 +13,17 @@ from pathlib import Path
 
 import numpy as np
 
-from inference.backends.base import Evaluation, LoadCancelledError, RowPolicy, Span, State
+from inference.backends.base import (
+    Evaluation,
+    GrammarState,
+    LoadCancelledError,
+    RowPolicy,
+    Span,
+    State,
+)
 from inference.backends.vocabulary import Vocabulary
 from inference.config import EngineConfig
-from inference.errors import BackendError
+from inference.errors import BackendError, GrammarError
 from inference.loading import LoadedModel
 from inference.models.catalogue import PromptOrder
 from inference.models.summary import FimTokens, ModelSummary
@@ -197,6 +204,9 @@ class FakeBackend:
 
     def draft_for(self, sequence: int, *, wanted: bool) -> None:
         self._check_thread()
+
+    def grammar(self, rules: str) -> GrammarState:
+        raise GrammarError(f"A toy knows no grammar: {rules}.")
 
     def rearm(self) -> None:
         self._is_interrupted = False

@@ -10,7 +10,7 @@ import pytest
 
 from bench.action_cases import Answer, Case, load_cases
 from inference import FinishReason, GenerationRequest
-from lsp.actions.source_tree import Span
+from lsp.changes import Span
 from tests.support.actions import (
     CAPABILITIES,
     apply_edit,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from lsp.actions.changes import apply
 from lsp.actions.comprehension import comprehension_as_loop, loop_as_comprehension
 from lsp.actions.extract_variable import extract_variable
 from lsp.actions.place import Place, place_at
 from lsp.actions.renaming import local_name_at
+from lsp.changes import apply
 from lsp.document import Snapshot
 from tests.support.actions import cut_selection
 

@@ -83,7 +83,8 @@ async def test_a_proposal_writes_nothing_and_is_seen_by_the_model(chat: Chat) ->
     assert changed["diff"].endswith("-    return a - b\n+    return a + b\n")
     (edit,) = changed["edit"]["documentChanges"]
     assert edit["textDocument"] == {"uri": path.as_uri(), "version": 3}
-    assert edit["edits"][0]["newText"] == "    return a + b\r\n"
+    place = {"start": {"line": 1, "character": 13}, "end": {"line": 1, "character": 14}}
+    assert edit["edits"] == [{"range": place, "newText": "+"}]
     assert new["edit"]["documentChanges"][0]["kind"] == "create"
     assert path.read_text() == A_PY
     assert not (chat.folder / "new").exists()

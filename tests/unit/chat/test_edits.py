@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lsp.chat.proposals import Proposals, line_edits
+from lsp.chat.proposals import Proposals, text_edits
 from lsp.chat.replacement import NoPlaceError, lines_of, replaced
 from lsp.chat.workspace import Workspace
 from lsp.positions import Encoding
@@ -285,10 +285,10 @@ TEXTS = st.text(alphabet="ab \t\n\r😀", max_size=30)
 
 
 @given(TEXTS, TEXTS, st.sampled_from(list(Encoding)))
-def test_line_edits_lead_from_one_text_to_the_other(
+def test_text_edits_lead_from_one_text_to_the_other(
     before: str, after: str, encoding: Encoding
 ) -> None:
-    assert applied(line_edits(before, after, encoding), before, encoding) == after
+    assert applied(text_edits(before, after, encoding), before, encoding) == after
 
 
 @given(st.text(alphabet="ab \n", max_size=40), st.integers(0, 40), st.integers(0, 40), TEXTS)

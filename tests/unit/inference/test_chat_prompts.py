@@ -187,6 +187,17 @@ def test_tools_in_the_form_of_each_family(template: str, call: str, answer: str)
     assert answer in text[text.index(call) :]
 
 
+def test_calls_have_a_grammar_where_we_said_how_to_write_them() -> None:
+    asked = ChatPrompt(messages=TALK, tools=(READ,))
+    assert builder(chat_templates.QWEN_2_5).build(asked, 100_000).grammar is None
+    in_words = builder(chat_templates.CHATML)
+    assert in_words.build(ChatPrompt(messages=TALK), 100_000).grammar is None
+    grammar = in_words.build(asked, 100_000).grammar
+    assert grammar is not None
+    assert grammar.after == "<tool_call>"
+    assert '"\\"read_file\\""' in grammar.rules
+
+
 def test_tools_are_described_where_the_template_can_and_where_it_cannot() -> None:
     for template in (chat_templates.QWEN_2_5, chat_templates.CHATML, chat_templates.GEMMA_2):
         text = rendered(template, ChatPrompt(messages=TALK, tools=(READ,)))

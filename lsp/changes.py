@@ -1,15 +1,28 @@
-"""Changes of a text: the fewest characters that make one of another, and what they touch."""
+"""Spans of a text and changes to it: the fewest characters that make one text of another."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from lsp.actions.source_tree import Span
-
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """Characters from `start` up to, not including, `end`."""
+
+    start: int
+    end: int
+
+    def __contains__(self, other: Span) -> bool:
+        return self.start <= other.start and other.end <= self.end
+
+    def cut(self, text: str) -> str:
+        """The part of `text` it covers."""
+        return text[self.start : self.end]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +57,24 @@ def minimal(text: str, region: Span, new: str, eol: str) -> tuple[Change, ...]:
     Lines that stay keep the line ending they have; others get `eol`. Of a line that changes only
     the characters between its first and last difference are touched.
     """
-    old_lines = _LINE.findall(region.cut(text))
     new_lines = [line.replace("\n", eol) for line in _LINE.findall(new)]
+    return _line_by_line(region.start, _LINE.findall(region.cut(text)), new_lines, _with_newline)
+
+
+def exact(old: str, new: str) -> tuple[Change, ...]:
+    """What makes `old` read `new` to the letter, line endings too; as few characters as that."""
+    return _line_by_line(0, _LINE.findall(old), _LINE.findall(new), lambda line: line)
+
+
+def _line_by_line(
+    start: int, old_lines: list[str], new_lines: list[str], key: Callable[[str], str]
+) -> tuple[Change, ...]:
+    """The changes to old lines, of which the first begins at `start`. Lines with the same key stay
+    as they are."""
     matcher = SequenceMatcher(
-        None,
-        [_with_newline(line) for line in old_lines],
-        [_with_newline(line) for line in new_lines],
-        autojunk=False,
+        None, [key(line) for line in old_lines], [key(line) for line in new_lines], autojunk=False
     )
-    offsets = [region.start]
+    offsets = [start]
     for line in old_lines:
         offsets.append(offsets[-1] + len(line))
     changes: list[Change] = []

@@ -124,6 +124,8 @@ class Client:
             return
         if content["method"] == "workspace/configuration":
             result = [self.settings for _ in content["params"]["items"]]
+        if content["method"] == "window/showDocument":
+            result = {"success": True}
         if content["method"] == "window/showMessageRequest":
             message: str = content["params"]["message"]
             chosen = next((title for text, title in self.choices.items() if text in message), None)

@@ -41,7 +41,7 @@ def _cache_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     """Explanations are not written into the user's cache folder."""
     folder = tmp_path_factory.mktemp("cache")
 
-    def cache_path(_name: str, *, ensure_exists: bool) -> Path:
+    def cache_path(*_words: object, **_options: object) -> Path:
         return folder
 
     with pytest.MonkeyPatch.context() as patch:

@@ -69,7 +69,7 @@ def _files_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     """Nothing is written into the user's folders."""
     folder = tmp_path_factory.mktemp("user")
 
-    def cache_path(_name: str, *, ensure_exists: bool) -> Path:
+    def cache_path(*_words: object, **_options: object) -> Path:
         return folder
 
     with pytest.MonkeyPatch.context() as patch:

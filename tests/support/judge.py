@@ -125,8 +125,10 @@ class Judge:
     def _result_faults(self, method: str, message: Json) -> list[str]:
         if method in OUR_RESULTS:
             faults = our_faults(message.get("result"), OUR_RESULTS[method])
-        else:
+        elif method in types.METHOD_TO_TYPES:
             faults = faults_of(message, types.METHOD_TO_TYPES[method][1], "message")
+        else:
+            return ["a result of a method whose results are known to nobody"]
         return faults or self._permissions.of_result(method, message["result"])
 
     def _progress_faults(self, params: Json) -> list[str]:

@@ -8,7 +8,8 @@ import attrs
 import pytest
 from lsprotocol import types
 
-from tests.support.judge import Judge
+from lsp.routes import OUR_REQUESTS
+from tests.support.judge import OUR_RESULTS, Judge
 from tests.support.lsp_types import faults_of
 
 Json = dict[str, Any]
@@ -248,6 +249,10 @@ def test_partial_results_are_our_own_types() -> None:
     assert sent({"kind": "text", "text": "x"}) == []
     assert sent({"kind": "text"}) != []
     assert sent({"kind": "other", "text": "x"}) != []
+
+
+def test_the_results_of_all_our_methods_are_known() -> None:
+    assert OUR_RESULTS.keys() == OUR_REQUESTS.keys()
 
 
 def test_every_type_of_the_protocol_is_understood() -> None:

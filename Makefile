@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup editors vsix training demo check test test-fast test-training bench format docs clean
+.PHONY: help setup editors clients vsix training demo check test test-fast test-training bench format docs clean
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -16,6 +16,9 @@ editors: setup ## Fetch the editors that the tests drive into the user's cache f
 	@$(BIN)/python .ci/editors.py
 	@$(BIN)/python .ci/vscode.py
 	@$(BIN)/python .ci/vsix.py
+
+clients: editors ## Record what the editors say of themselves, into tests/fixtures/clients
+	@$(BIN)/python -m tests.editors.record_clients
 
 vsix: setup ## Build the VS Code extension into dist/
 	@$(BIN)/python .ci/vsix.py

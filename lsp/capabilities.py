@@ -26,10 +26,16 @@ class ClientCapabilities:
     """Honours `CompletionItem.insertTextMode`."""
     markdown_documentation: bool = False
     """Renders markdown in a completion item's documentation."""
+    action_literals: bool = False
+    """Knows code actions; where it does not, it knows commands alone."""
+    resolves_edits: bool = False
+    """Asks for a code action's edit when the action is chosen."""
     disabled_actions: bool = False
     """Shows code actions that cannot be chosen, with the reason."""
     asks_instruction: bool = False
     """Serves the command `sotto.rewrite` by asking the user what to do (our own extension)."""
+    document_changes: bool = False
+    """Takes edits of one version of a document."""
     creates_files: bool = False
     """Creates files in a workspace edit."""
     change_annotations: bool = False
@@ -60,8 +66,12 @@ def read_capabilities(params: types.InitializeParams) -> ClientCapabilities:
         insert_text_mode=item is not None and item.insert_text_mode_support is not None,
         markdown_documentation=item is not None
         and types.MarkupKind.Markdown in (item.documentation_format or ()),
+        action_literals=actions is not None and actions.code_action_literal_support is not None,
+        resolves_edits=_resolves_edits(actions),
         disabled_actions=bool(actions and actions.disabled_support),
         asks_instruction=extensions.get("instructions") is True,
+        # Operations on files are a part of it, and Neovim names them alone.
+        document_changes=bool(edits and (edits.document_changes or edits.resource_operations)),
         creates_files=edits is not None
         and types.ResourceOperationKind.Create in (edits.resource_operations or ()),
         change_annotations=bool(
@@ -72,6 +82,17 @@ def read_capabilities(params: types.InitializeParams) -> ClientCapabilities:
         ),
         show_document=bool(window and window.show_document and window.show_document.support),
         name=f"{info.name} {info.version or ''}".strip() if info else "unknown",
+    )
+
+
+def _resolves_edits(actions: types.CodeActionClientCapabilities | None) -> bool:
+    """With our `data`, and in actions: a mere command has neither."""
+    return bool(
+        actions
+        and actions.code_action_literal_support
+        and actions.data_support
+        and actions.resolve_support
+        and "edit" in actions.resolve_support.properties
     )
 
 

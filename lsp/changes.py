@@ -88,7 +88,25 @@ def _line_by_line(
             old, replacement = "".join(old_lines[i1:i2]), "".join(new_lines[j1:j2])
             parts = [(offsets[i1], old, replacement)]
         changes += [_trimmed(*part) for part in parts]
-    return joined(changes)
+    return joined(_kept_apart(text, region, change) for change in joined(changes))
+
+
+def _kept_apart(text: str, region: Span, change: Change) -> Change:
+    """In texts of mixed line endings a `\\r` and a `\\n` that come to stand together would be one
+    line ending; then the new one of the two is written `\\r\\n`."""
+    start, end, new = change.span.start, change.span.end, change.text
+    is_after_cr = text[:start].endswith("\r")
+    is_before_lf = text.startswith("\n", end)
+    if is_after_cr and new.startswith("\n"):
+        new = "\r" + new
+    if is_before_lf and new.endswith("\r"):
+        new += "\n"
+    if is_after_cr and is_before_lf and not new:
+        if start > region.start:
+            return Change(Span(start - 1, end), "\r\n")
+        if end < region.end:
+            return Change(Span(start, end + 1), "\r\n")
+    return Change(Span(start, end), new)
 
 
 def reanchored(

@@ -19,6 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command is None:
         parser.print_help(sys.stderr)
         return 2
+    terminal.show_any_text()
     try:
         return options.run(options)
     except KeyboardInterrupt:
@@ -98,7 +99,7 @@ def build_parser() -> argparse.ArgumentParser:
     chat.add_argument("question", nargs="*", metavar="QUESTION")
     add_model_argument(chat)
     chat.add_argument(
-        "--folder", type=Path, default=Path(), help="the project; default: this folder"
+        "--folder", type=folder, default=".", help="the project; default: this folder"
     )
     chat.add_argument(
         "--tools", action="store_true", help="let the model look around in the project"
@@ -144,6 +145,17 @@ def model_file(argument: str) -> Path:
         raise argparse.ArgumentTypeError(f"{argument!r} leads nowhere: {error}") from None
 
 
+def folder(argument: str) -> Path:
+    """The resolved path of a folder that is there."""
+    try:
+        path = Path(argument).expanduser().resolve()
+    except (OSError, RuntimeError) as error:
+        raise argparse.ArgumentTypeError(f"{argument!r} leads nowhere: {error}") from None
+    if not path.is_dir():
+        raise argparse.ArgumentTypeError(f"{argument!r} is no folder")
+    return path
+
+
 def run_serve(options: argparse.Namespace) -> int:
     from lsp import stdio  # first: it takes fd 1 before anything else can write to it
 
@@ -184,7 +196,7 @@ def run_chat(options: argparse.Namespace) -> int:
     return chat(
         ConsoleOptions(
             model_path=options.model,
-            folder=options.folder.resolve(),
+            folder=options.folder,
             question=" ".join(options.question),
             use_tools=options.tools or bool(options.allow_command),
             allowed_commands=tuple(options.allow_command),

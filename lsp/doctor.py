@@ -7,12 +7,14 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
 from typing import Literal
 
 import msgspec
+import platformdirs
 
 from inference import (
     Engine,
@@ -97,6 +99,7 @@ def _checks(hardware: HardwareReport, model_path: Path | None) -> Iterator[Check
     yield _runtime(hardware)
     if hardware.runtime is not None:
         yield from _models(hardware, model_path)
+    yield from _folders()
     yield from _editors()
 
 
@@ -247,6 +250,26 @@ async def _used(model_path: Path | None) -> Check:
 
 def _size(n_bytes: int) -> str:
     return f"{n_bytes / _GIB:.1f} GiB" if n_bytes >= _GIB else f"{n_bytes / 2**20:.1f} MiB"
+
+
+def _folders() -> Iterator[Check]:
+    """Those of the user's that cannot be written. Suggestions come without them."""
+    kept = (
+        (platformdirs.user_cache_path("sotto", appauthor=False), "a model is tried at every start"),
+        (platformdirs.user_data_path("sotto", appauthor=False), "conversations are not kept"),
+    )
+    for folder, consequence in kept:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder) as file:
+                file.write(b"\0")
+        except OSError as error:
+            yield Check(
+                part="folder",
+                state="note",
+                text=f"{folder} cannot be written ({error.strerror}): {consequence}.",
+                remedy="make the folder writable",
+            )
 
 
 def _editors() -> Iterator[Check]:

@@ -68,11 +68,12 @@ class Trimmer:
         self._reading.feed(text)
 
     def result(self, *, truncated: bool = False) -> Trimmed:
-        """What may be shown of all that was fed.
+        """What may be shown of all that was fed. Nothing is fed after it.
 
         `truncated`: the model was stopped by a token limit, so its last line or word is unfinished
         and left out where something remains without it.
         """
+        self._reading.finish()
         text, cut = self._reading.text(truncated=truncated)
         reason = cut
         shown, ended = fit_end(text, self._place)

@@ -6,10 +6,18 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
 
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
+
+
+def show_any_text() -> None:
+    """Write a character that the terminal's encoding lacks as its number, instead of failing."""
+    stream = sys.stdout  # noqa: TID251 - see the module's docstring
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
 
 
 def write(text: str) -> None:

@@ -27,25 +27,29 @@ def workspace_edit(
     encoding: Encoding,
     capabilities: ClientCapabilities,
 ) -> types.WorkspaceEdit:
-    """An edit that an editor refuses if its text has another version by now.
+    """An edit that an editor refuses if its text has another version by now, unless it knows no
+    versions.
 
     Where the editor can, it asks before it creates a file or applies what is not sure.
     """
+    replaced = [
+        types.TextEdit(
+            types.Range(
+                position_at(text, lines, change.span.start, encoding),
+                position_at(text, lines, change.span.end, encoding),
+            ),
+            change.text,
+        )
+        for change in changes
+    ]
+    if not capabilities.document_changes:
+        assert new_file is None, "who creates files has document changes"
+        return types.WorkspaceEdit(changes={uri: replaced})
     annotation = _ANNOTATION if capabilities.change_annotations else None
     operations: list[types.TextDocumentEdit | types.CreateFile] = []
     if changes:
         document = types.OptionalVersionedTextDocumentIdentifier(uri=uri, version=version)
-        edits = [
-            _text_edit(
-                types.Range(
-                    position_at(text, lines, change.span.start, encoding),
-                    position_at(text, lines, change.span.end, encoding),
-                ),
-                change.text,
-                annotation,
-            )
-            for change in changes
-        ]
+        edits = [_text_edit(edit.range, edit.new_text, annotation) for edit in replaced]
         operations.append(types.TextDocumentEdit(text_document=document, edits=edits))
     if new_file is not None:
         operations += _creation(new_file, annotation)

@@ -23,7 +23,9 @@ from lsp.warm_up import cursor_moved
 OPTIONS = types.CodeActionOptions(code_action_kinds=[*Kind], resolve_provider=True)
 
 
-async def code_action(session: Session, params: types.CodeActionParams) -> list[types.CodeAction]:
+async def code_action(
+    session: Session, params: types.CodeActionParams
+) -> list[types.CodeAction | types.Command]:
     """Cheap: some editors ask at every move of the cursor."""
     document = session.documents.get(params.text_document.uri)
     if document is None or document.is_oversize or document.suspicion is not None:
@@ -35,7 +37,7 @@ async def code_action(session: Session, params: types.CodeActionParams) -> list[
         cursor_moved(session, document.uri, params.range.start)
     diagnostics = [data_diagnostic(diagnostic) for diagnostic in context.diagnostics]
     place = place_of(session, document, params.range, diagnostics)
-    actions: list[types.CodeAction] = []
+    actions: list[types.CodeAction | types.Command] = []
     for offer in offers_at(place, session.settings.actions):
         if not _is_wanted(offer, place, context):
             continue
@@ -74,10 +76,11 @@ def _action(
     offer: Offer,
     data: ActionData,
     fixed: list[types.Diagnostic] | None,
-) -> types.CodeAction | None:
-    """On the wire; None where it would be disabled and the editor has no notion of that."""
+) -> types.CodeAction | types.Command | None:
+    """On the wire; None where the editor has no notion of such a thing."""
+    capabilities = session.client.capabilities
     reason = _obstacle(session, offer)
-    if reason is not None and not session.client.capabilities.disabled_actions:
+    if reason is not None and not (capabilities.action_literals and capabilities.disabled_actions):
         return None
     action = types.CodeAction(title=offer.title, kind=offer.kind, diagnostics=fixed)
     if reason is not None:
@@ -89,9 +92,11 @@ def _action(
         action.command = types.Command(offer.title, REWRITE, arguments=[argument])
     elif offer.id == "explain":
         action.command = types.Command(offer.title, EXPLAIN, arguments=[argument])
-    else:
+    elif capabilities.resolves_edits:
         action.data = argument
-    return action
+    else:
+        return None
+    return action if capabilities.action_literals else action.command
 
 
 def _obstacle(session: Session, offer: Offer) -> str | None:

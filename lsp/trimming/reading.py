@@ -130,6 +130,11 @@ class Reading:
             else:
                 self.cut = self._judge(is_whole=False)
 
+    def finish(self) -> None:
+        """No more text comes: a `\\r` at the end is a line ending and not half of one."""
+        if self._pending_return:
+            self.feed("\n")
+
     def text(self, *, truncated: bool) -> tuple[str, TrimReason | None]:
         """What was read, with `\\n` as line ending, and the rule that ended it, if one did."""
         cut = self.cut or self._judge(is_whole=True)

@@ -129,6 +129,8 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
             "nowhere",
         ),
         ('"$0" doctor --model ""', "the path is empty"),
+        ('"$0" chat --folder "$1/gone" Hello', "is no folder"),
+        ('"$0" chat --folder "$0" Hello', "is no folder"),
     ],
 )
 def test_a_broken_surrounding_gets_a_sentence(command: str, complaint: str, tmp_path: Path) -> None:
@@ -139,6 +141,33 @@ def test_a_broken_surrounding_gets_a_sentence(command: str, complaint: str, tmp_
     assert done.returncode != 0
     assert complaint in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_terminal_that_lacks_a_character_is_shown_its_number(tmp_path: Path) -> None:
+    text = "GREETING = 'Grüße'\nprint('Grüße')\nOTHER = 'Grüße'\nprint('Gr"
+    (tmp_path / "a.py").write_text(text, encoding="utf-8")
+    done = subprocess.run(
+        [str(SOTTO), "complete", "a.py:4", "--invoked"],
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True, text=True, timeout=90, check=False, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "\\xfc" in done.stdout
+
+
+def test_doctor_names_folders_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    xdg = {name: str(tmp_path / "file") for name in ("HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME")}
+    done = subprocess.run(
+        [str(SOTTO), "doctor", "--json"], env=os.environ | xdg,
+        capture_output=True, text=True, timeout=90, check=False, cwd=ROOT,
+    )  # fmt: skip
+    assert done.returncode == 0
+    notes = [
+        check["text"] for check in json.loads(done.stdout)["checks"] if check["part"] == "folder"
+    ]
+    assert len(notes) == 2
+    assert all("cannot be written" in note for note in notes)
 
 
 def test_a_result_is_a_result_without_a_stderr() -> None:

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lsp.actions.comprehension import comprehension_as_loop, loop_as_comprehension
@@ -46,6 +46,7 @@ def plain(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
+@example(("\n", Span(0, 1), "a\n\n"), "\r")
 @given(regions(), EOLS)
 def test_minimal_changes_make_the_new_text_and_touch_the_region_alone(
     given_: tuple[str, Span, str], eol: str

@@ -89,6 +89,7 @@ def squashed(text: str) -> str:
 
 @untimed
 @given(cases())
+@example((Snapshot("file:///a", 1, "c", "int a {}\r", 7), "a = b;\n", None))
 def test_trimming_twice_is_trimming_once(case: tuple[Snapshot, str, bool | None]) -> None:
     snapshot, raw, multiline = case
     once = trim(raw, snapshot, multiline=multiline)

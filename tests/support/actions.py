@@ -9,6 +9,13 @@ from typing import Any
 from lsp.changes import Span
 from tests.support.client import TIMEOUT_S, Client, Json
 
+RESOLVING: Json = {
+    "codeActionLiteralSupport": {"codeActionKind": {"valueSet": []}},
+    "dataSupport": True,
+    "resolveSupport": {"properties": ["edit"]},
+}
+"""`textDocument.codeAction` of an editor that can do the least that an edit needs."""
+
 CAPABILITIES: Json = {
     "textDocument": {
         "codeAction": {

@@ -1,4 +1,5 @@
-"""A client that speaks the protocol in plain JSON and counts every answer it gets."""
+"""A client that speaks the protocol in plain JSON, counts every answer it gets and has a judge look
+at all that comes."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from typing import Any, cast
 
 from lsp.conversation import Conversation
 from lsp.frames import FrameParser, Malformed, Message
+from tests.support.judge import Judge
 from tests.support.scripted_engine import EngineMaker
 
 Json = dict[str, Any]
@@ -36,6 +38,8 @@ class Client:
         self._pending: dict[int | str, asyncio.Future[Any]] = {}
         self._parser = FrameParser()
         self._arrived = asyncio.Event()
+        self.judge = Judge()
+        """What it finds fails the test at the end of the conversation."""
         self.responses: dict[int | str | None, list[Json]] = {}
         """By request id; a correct server answers each id once."""
         self.notifications: list[Json] = []
@@ -56,6 +60,7 @@ class Client:
     # Sending
 
     def send(self, content: object) -> None:
+        self.judge.client_sends(content)
         body = json.dumps(content).encode()
         self._write(b"Content-Length: %d\r\n\r\n" % len(body) + body)
 
@@ -94,6 +99,7 @@ class Client:
         self._arrived.set()
 
     def _receive(self, content: Json) -> None:
+        self.judge.server_sends(content)
         if "method" not in content:
             self.responses.setdefault(content["id"], []).append(content)
             future = self._pending.pop(content["id"], None)
@@ -118,6 +124,8 @@ class Client:
             return
         if content["method"] == "workspace/configuration":
             result = [self.settings for _ in content["params"]["items"]]
+        if content["method"] == "window/showDocument":
+            result = {"success": True}
         if content["method"] == "window/showMessageRequest":
             message: str = content["params"]["message"]
             chosen = next((title for text, title in self.choices.items() if text in message), None)
@@ -265,3 +273,5 @@ async def in_process(maker: EngineMaker | None = None) -> AsyncGenerator[InProce
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         await served.conversation.session.close()
+    # Not reached where the test has failed already.
+    served.client.judge.check()

@@ -81,3 +81,5 @@ async def server_process(
         yield server
     finally:
         await server.end()
+    # Not reached where the test has failed already.
+    server.client.judge.check()

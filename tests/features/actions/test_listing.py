@@ -6,7 +6,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.actions import CAPABILITIES, cut_selection, list_actions, range_of
+from tests.support.actions import (
+    CAPABILITIES,
+    RESOLVING,
+    cut_selection,
+    list_actions,
+    range_of,
+)
 from tests.support.client import Client, InProcess, Json, in_process
 from tests.support.scripted_engine import EngineMaker
 
@@ -167,10 +173,24 @@ async def test_the_built_in_model_fills_and_takes_no_instructions() -> None:
 
 async def test_a_plain_editor_gets_no_disabled_actions() -> None:
     async with in_process() as served:
-        await served.client.initialize()
+        await served.client.initialize(capabilities={"textDocument": {"codeAction": RESOLVING}})
         await served.client.wait_ready()
         found = await offered(served.client, "def f(a):\n    print(⟦a + 1⟧)\n")
         assert {a["title"] for a in found} == {"Write docstring for `f`", "Extract variable"}
+
+
+@pytest.mark.parametrize(
+    "known", [{}, {"codeActionLiteralSupport": {"codeActionKind": {"valueSet": []}}}]
+)
+async def test_an_editor_that_resolves_no_edits_gets_explanations_alone(known: Json) -> None:
+    maker = EngineMaker()
+    maker.supports_chat = True
+    async with in_process(maker) as served:
+        await served.client.initialize(capabilities={"textDocument": {"codeAction": known}})
+        await served.client.wait_ready()
+        (action,) = await offered(served.client, "def f(a):\n    print(⟦a + 1⟧)\n")
+        command = action["command"]["command"] if known else action["command"]
+        assert command == "sotto.explain"
 
 
 async def test_without_a_way_to_ask_the_instruction_is_a_comment() -> None:

@@ -11,6 +11,7 @@ import pytest
 from inference import BackendError, ChatPrompt, FimPrompt, Priority
 from tests.support.actions import (
     CAPABILITIES,
+    RESOLVING,
     apply_edit,
     cut_selection,
     list_actions,
@@ -255,7 +256,10 @@ async def test_an_editor_without_annotations_gets_none() -> None:
     maker = EngineMaker(answer=lambda _request: f"```python\n{NEW}```")
     maker.supports_chat = True
     async with in_process(maker) as served:
-        await served.client.initialize(capabilities={"textDocument": {"codeAction": {}}})
+        edits = {"workspaceEdit": {"documentChanges": True}}
+        await served.client.initialize(
+            capabilities={"textDocument": {"codeAction": RESOLVING}, "workspace": edits}
+        )
         await served.client.wait_ready()
         action = await listed(served.client, "Simplify `area`")
         edit = (await resolve(served.client, action))["edit"]
@@ -263,6 +267,19 @@ async def test_an_editor_without_annotations_gets_none() -> None:
         assert served.client.requests == [
             r for r in served.client.requests if "rogress" not in r["method"]
         ]
+
+
+async def test_an_editor_without_versions_gets_plain_changes() -> None:
+    maker = EngineMaker(answer=lambda _request: f"```python\n{NEW}```")
+    maker.supports_chat = True
+    async with in_process(maker) as served:
+        await served.client.initialize(capabilities={"textDocument": {"codeAction": RESOLVING}})
+        await served.client.wait_ready()
+        action = await listed(served.client, "Simplify `area`")
+        edit = (await resolve(served.client, action))["edit"]
+        assert edit.keys() == {"changes"}
+        text, _ = cut_selection(SOURCE)
+        assert "".join(NEW.split()) in "".join(apply_edit(text, edit["changes"][URI]).split())
 
 
 async def test_tests_go_to_a_new_file(held: InProcess, tmp_path: Path) -> None:

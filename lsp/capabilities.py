@@ -35,6 +35,8 @@ class ClientCapabilities:
     """Creates files in a workspace edit."""
     change_annotations: bool = False
     """Honours annotations of a code action's edit: asks before what needs it."""
+    applies_edits: bool = False
+    """Takes `workspace/applyEdit`."""
     show_document: bool = False
     """Takes `window/showDocument`."""
     name: str = "unknown"
@@ -70,6 +72,7 @@ def read_capabilities(params: types.InitializeParams) -> ClientCapabilities:
             and actions
             and actions.honors_change_annotations
         ),
+        applies_edits=bool(workspace and workspace.apply_edit),
         show_document=bool(window and window.show_document and window.show_document.support),
         name=f"{info.name} {info.version or ''}".strip() if info else "unknown",
     )

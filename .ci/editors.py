@@ -1,9 +1,10 @@
-"""Fetch the real editors that the tests drive, into the user's cache folder.
+"""Fetch the real editors that the tests drive, and a terminal to drive them in, into the user's
+cache folder.
 
     python .ci/editors.py nvim            fetch what is missing, print where each editor is
     python .ci/editors.py --where nvim    print where it is, fetch nothing; status 1 if it is absent
 
-An editor is looked for in this order: the variable `SOTTO_NVIM`, `PATH` (if new enough), the cache.
+An editor is looked for in this order: a variable (`SOTTO_NVIM`), `PATH` (if new enough), the cache.
 The cached one comes from Debian's packages, whatever release this machine runs: a private apt
 root downloads the packages and all they depend on, `dpkg-deb` unpacks them, and patchelf points
 the editor's binary at the libraries unpacked beside it. Nothing is installed into the system, root
@@ -31,7 +32,7 @@ RECIPE = 1
 """Raise it when what is unpacked, or how, changes: older cached folders are made anew."""
 
 SUITE = "forky"
-"""The Debian release whose Neovim is new enough."""
+"""The Debian release whose editors are new enough."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,11 @@ class Editor:
     banner: str
     """What `--version` says, as a pattern with the version's first two numbers."""
     binary: str
-    runtime: tuple[str, str]
-    """The variable that says where its runtime files are, and their place in the root."""
     proof: tuple[str, ...]
     """Arguments of a run that fails if the editor lacks what Sotto needs."""
+    runtime: tuple[str, str] | None = None
+    """The variable that says where its runtime files are, and their place in the root."""
+    asks_version: str = "--version"
 
 
 EDITORS = {
@@ -57,8 +59,28 @@ EDITORS = {
         at_least=(0, 12),
         banner=r"NVIM v(\d+)\.(\d+)",
         binary="usr/bin/nvim",
-        runtime=("VIMRUNTIME", "usr/share/nvim/runtime"),
         proof=("--headless", "--clean", "+lua assert(vim.lsp.inline_completion.enable)", "+q"),
+        runtime=("VIMRUNTIME", "usr/share/nvim/runtime"),
+    ),
+    "hx": Editor(
+        name="Helix",
+        variable="SOTTO_HELIX",
+        package="hx",
+        at_least=(25, 7),
+        banner=r"helix (\d+)\.(\d+)",
+        binary="usr/lib/hx/hx",
+        proof=("--health", "python"),
+        runtime=("HELIX_RUNTIME", "usr/lib/hx/runtime"),
+    ),
+    "tmux": Editor(
+        name="tmux",
+        variable="SOTTO_TMUX",
+        package="tmux",
+        at_least=(3, 2),
+        banner=r"tmux (\d+)\.(\d+)",
+        binary="usr/bin/tmux",
+        proof=("-V",),
+        asks_version="-V",
     ),
 }
 
@@ -143,8 +165,8 @@ def unpack(editor: Editor) -> Path:
     run([patchelf, "--set-interpreter", loader, "--force-rpath", "--set-rpath", libraries, binary])
     program = folder / "bin" / binary.name
     program.parent.mkdir()
-    variable, runtime = editor.runtime
-    program.write_text(f'#!/bin/sh\n{variable}="{root / runtime}" exec "{binary}" "$@"\n')
+    variable = f'{editor.runtime[0]}="{root / editor.runtime[1]}" ' if editor.runtime else ""
+    program.write_text(f'#!/bin/sh\n{variable}exec "{binary}" "$@"\n')
     program.chmod(0o755)
     run([program, *editor.proof])
     stamp = {
@@ -236,7 +258,7 @@ def version_of(editor: Editor, program: Path) -> tuple[int, int] | None:
     """The first two numbers of the program's version; None if it is not this editor."""
     try:
         result = subprocess.run(
-            [program, "--version"], capture_output=True, text=True, timeout=20, check=True
+            [program, editor.asks_version], capture_output=True, text=True, timeout=20, check=True
         )
     except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
         return None

@@ -41,7 +41,7 @@ async def asker_for(session: Session, asked: Asked) -> AsyncGenerator[Asker]:
         cannot = inability(model, asked.offer.needs)
         if cannot is not None:
             raise told(session, cannot)
-        shown = _ProgressDisplay(session, asked.offer.title)
+        shown = ProgressDisplay(session, asked.offer.title)
         asker = Asker(
             engine,
             model,
@@ -74,7 +74,7 @@ def told(session: Session, reason: str) -> RequestFailedError:
     return RequestFailedError(reason)
 
 
-class _ProgressDisplay:
+class ProgressDisplay:
     """Begins in the background: an editor that is slow to agree does not delay the action."""
 
     def __init__(self, session: Session, title: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lsprotocol import types
@@ -40,6 +41,8 @@ class ClientCapabilities:
     """Creates files in a workspace edit."""
     change_annotations: bool = False
     """Honours annotations of a code action's edit: asks before what needs it."""
+    applies_edits: bool = False
+    """Takes `workspace/applyEdit`."""
     show_document: bool = False
     """Takes `window/showDocument`."""
     name: str = "unknown"
@@ -64,8 +67,7 @@ def read_capabilities(params: types.InitializeParams) -> ClientCapabilities:
         dynamic_configuration=bool(did_change and did_change.dynamic_registration),
         work_done_progress=bool(window and window.work_done_progress),
         insert_text_mode=item is not None and item.insert_text_mode_support is not None,
-        markdown_documentation=item is not None
-        and types.MarkupKind.Markdown in (item.documentation_format or ()),
+        markdown_documentation=types.MarkupKind.Markdown in _documentation_formats(text_document),
         action_literals=actions is not None and actions.code_action_literal_support is not None,
         resolves_edits=_resolves_edits(actions),
         disabled_actions=bool(actions and actions.disabled_support),
@@ -80,6 +82,7 @@ def read_capabilities(params: types.InitializeParams) -> ClientCapabilities:
             and actions
             and actions.honors_change_annotations
         ),
+        applies_edits=bool(workspace and workspace.apply_edit),
         show_document=bool(window and window.show_document and window.show_document.support),
         name=f"{info.name} {info.version or ''}".strip() if info else "unknown",
     )
@@ -94,6 +97,19 @@ def _resolves_edits(actions: types.CodeActionClientCapabilities | None) -> bool:
         and actions.resolve_support
         and "edit" in actions.resolve_support.properties
     )
+
+
+def _documentation_formats(
+    text_document: types.TextDocumentClientCapabilities | None,
+) -> Sequence[types.MarkupKind]:
+    """Of a completion item. Helix names none there, and renders whatever comes as Markdown, as it
+    says of hovers: plain text would lose its underscores and line breaks."""
+    completion = text_document.completion if text_document else None
+    item = completion.completion_item if completion else None
+    if item is not None and item.documentation_format is not None:
+        return item.documentation_format
+    hover = text_document.hover if text_document else None
+    return (hover.content_format if hover else None) or ()
 
 
 def choose_encoding(capabilities: types.ClientCapabilities) -> Encoding:

@@ -45,14 +45,26 @@ class Client:
         params = types.ShowMessageParams(type=types.MessageType.Info, message=message)
         self._server.window_show_message(params)
 
-    async def show_document(self, path: Path) -> None:
+    async def show_document(self, path: Path, cursor: types.Position | None = None) -> None:
         """Open a file in the editor."""
-        params = types.ShowDocumentParams(uri=path.as_uri(), take_focus=True)
+        selection = types.Range(cursor, cursor) if cursor else None
+        params = types.ShowDocumentParams(path.as_uri(), take_focus=True, selection=selection)
         try:
             async with asyncio.timeout(_ANSWER_TIMEOUT_S):
                 await self._server.window_show_document_async(params)
         except Exception as error:  # noqa: BLE001 - whatever the editor answers, we go on
             logger.warning("window/showDocument failed: %s", type(error).__name__)
+
+    async def apply_edit(self, edit: types.WorkspaceEdit, label: str) -> bool:
+        """Have the editor change its texts. False if it did not."""
+        params = types.ApplyWorkspaceEditParams(edit=edit, label=label)
+        try:
+            async with asyncio.timeout(_ANSWER_TIMEOUT_S):
+                result = await self._server.workspace_apply_edit_async(params)
+        except Exception as error:  # noqa: BLE001 - whatever the editor answers, we go on
+            logger.warning("workspace/applyEdit failed: %s", type(error).__name__)
+            return False
+        return result.applied
 
     def log_warning(self, message: str) -> None:
         """Write to the editor's log for this server, without disturbing anyone."""
@@ -146,6 +158,13 @@ class Client:
         on_cancel = self._on_cancel.pop(token, None)
         if on_cancel is not None:
             on_cancel()
+
+    def cancel_all(self) -> int:
+        """The user wants everything stopped that could be cancelled; returns how much that was."""
+        tokens = list(self._on_cancel)
+        for token in tokens:
+            self.cancel_progress(token)
+        return len(tokens)
 
     def _show(self, kind: types.MessageType, message: str) -> None:
         if self._is_new(message):

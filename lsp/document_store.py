@@ -75,12 +75,15 @@ class DocumentStore:
 
     def __init__(self) -> None:
         self._documents: dict[str, Document] = {}
+        self._by_use: dict[str, None] = {}
+        """Their uris, the one used last at the end."""
 
     def open(self, *, uri: str, language_id: str, version: int, text: str) -> Opened:
         """Add a document; one that is open already is replaced, as its text is now known anew."""
         was_open = uri in self._documents
         document = Document(uri=uri, language_id=language_id, version=version, text=text)
         self._documents[uri] = document
+        self.use(uri)
         return Opened(document=document, was_open=was_open)
 
     def get(self, uri: str) -> Document | None:
@@ -88,7 +91,17 @@ class DocumentStore:
 
     def close(self, uri: str) -> bool:
         """Forget a document. False if it was not open."""
+        self._by_use.pop(uri, None)
         return self._documents.pop(uri, None) is not None
+
+    def use(self, uri: str) -> None:
+        """The user works in this document now."""
+        self._by_use.pop(uri, None)
+        self._by_use[uri] = None
+
+    def latest_first(self) -> Iterator[Document]:
+        """The open documents, the one used last at the beginning."""
+        return (self._documents[uri] for uri in reversed(self._by_use))
 
     def __iter__(self) -> Iterator[Document]:
         """In the order they were opened."""

@@ -34,7 +34,14 @@ REWRITE = "sotto.rewrite"
 """Command with one `lsp.action_requests.ActionData`, for editors that ask for the instruction: they
 add it and send `codeAction/resolve`. The server does not serve it."""
 EXPLAIN = "sotto.explain"
-"""Command with one `lsp.action_requests.ActionData`."""
+"""Command with one `lsp.action_requests.ActionData`, or with a place: nothing, a path, or a path
+and its first and last line, counted from 1."""
+ASK = "sotto.ask"
+"""Command with a place, as above, and a question behind it."""
+CHAT_PAGE = "sotto.chat"
+"""Command without arguments: answers the question written in a page, or opens one."""
+STOP = "sotto.stop"
+"""Command without arguments: cancels everything that shows its progress."""
 
 
 class StatusModel(msgspec.Struct, frozen=True, kw_only=True):

@@ -33,6 +33,7 @@ def did_change(session: Session, params: types.DidChangeTextDocumentParams) -> N
     if document is None:
         session.client.log_warning(f"{uri} was changed but is not open; the change was ignored.")
         return
+    session.documents.use(uri)
     session.jobs.supersede(uri, by="document-changed")
     if version < document.version:
         _suspect(session, document, f"its version went from {document.version} back to {version}")

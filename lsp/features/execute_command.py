@@ -1,44 +1,50 @@
-"""`workspace/executeCommand`: the actions whose result is no edit."""
+"""`workspace/executeCommand`: the actions whose result is no edit, and conversations in files."""
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
-import platformdirs
 from lsprotocol import types
 
+from lsp import chat_pages, protocol
 from lsp.action_asking import asker_for
 from lsp.action_requests import find, read_data
 from lsp.actions.explaining import explain
 from lsp.actions.works import Explain
 from lsp.errors import InvalidParamsError
-from lsp.protocol import EXPLAIN
+from lsp.json_values import as_object
+from lsp.scratch_files import new_file
 from lsp.session import Session
 
-COMMANDS = [EXPLAIN]
+COMMANDS = [protocol.ASK, protocol.CHAT_PAGE, protocol.EXPLAIN, protocol.STOP]
 
 
 async def execute_command(session: Session, params: types.ExecuteCommandParams) -> None:
+    """Answered when all is done. Raises RequestError; where it matters the user was told."""
+    arguments = list(params.arguments or [])
+    match params.command:
+        case protocol.EXPLAIN if len(arguments) == 1 and as_object(arguments[0]) is not None:
+            await _explain_offer(session, arguments[0])
+        case protocol.EXPLAIN:
+            await chat_pages.explain(session, arguments)
+        case protocol.ASK:
+            await chat_pages.ask(session, arguments)
+        case protocol.CHAT_PAGE:
+            await chat_pages.chat(session)
+        case protocol.STOP:
+            if not session.client.cancel_all():
+                session.client.show_info("Sotto: nothing runs that could be stopped.")
+        case unknown:
+            raise InvalidParamsError(f"There is no command `{unknown[:60]}` here.")
+
+
+async def _explain_offer(session: Session, data: object) -> None:
     """The explanation opens as a document where the editor can; else it is shown as a message."""
-    if params.command != EXPLAIN:
-        raise InvalidParamsError(f"There is no command `{params.command[:60]}` here.")
-    asked = find(session, read_data((params.arguments or [None])[0]))
+    asked = find(session, read_data(data))
     if not isinstance(asked.offer.work, Explain):
         raise InvalidParamsError("This action explains nothing.")
     async with asker_for(session, asked) as asker:
         text = await explain(asked.offer.work, asked.place, asker)
     title = f"# {asked.offer.title}\n\n"
     if session.client.capabilities.show_document:
-        await session.client.show_document(_write(title + text))
+        await session.client.show_document(new_file("explanations", title + text))
     else:
         session.client.show_info(text)
-
-
-def _write(text: str) -> Path:
-    """Always the same file, in the user's cache folder, that nobody else can read."""
-    folder = platformdirs.user_cache_path("sotto", ensure_exists=True)
-    path = folder / "explanation.md"
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
-    return path

@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
+from tests.support.helix import Helix
+from tests.support.helix import Profile as HelixProfile
 from tests.support.nvim import Neovim
 from tests.support.nvim_process import Home, find_neovim
+from tests.support.tmux import find_program
 from tests.support.vscode import VSCode, browser_page
 from tests.support.vscode_process import (
     Profile,
@@ -139,3 +142,46 @@ def started(_shared_vscode: Started) -> Iterator[Started]:
 @pytest.fixture
 def vscode(started: Started) -> VSCode:
     return started.vscode
+
+
+StartHelix = Callable[..., Helix]
+
+
+@pytest.fixture(scope="session")
+def helix_program() -> Path:
+    return find_program("hx")
+
+
+@pytest.fixture
+def start_helix(helix_program: Path, tmp_path: Path) -> Iterator[StartHelix]:
+    """Starts a Helix with options of `HelixProfile.make`; it ends with the test."""
+    started: list[Helix] = []
+
+    def start(*files: Path, **options: object) -> Helix:
+        profile = HelixProfile.make(tmp_path / f"helix{len(started)}", **options)  # type: ignore[arg-type]
+        started.append(Helix(helix_program, profile, *files))
+        return started[-1]
+
+    yield start
+    for helix in started:
+        helix.close()
+
+
+@pytest.fixture(scope="module")
+def _shared_helix(helix_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Helix]:
+    # Every suggestion is shown, sure or not: what the model says is not what is tested here.
+    settings = {"inlineCompletion.minConfidence": 0, "inlineCompletion.multiline": "always"}
+    profile = HelixProfile.make(tmp_path_factory.mktemp("helix"), settings=settings)
+    first = profile.project / "first.py"
+    first.write_text("# first\n")
+    helix = Helix(helix_program, profile, first)
+    helix.wait_until_ready()
+    yield helix
+    helix.close()
+
+
+@pytest.fixture
+def helix(_shared_helix: Helix) -> Helix:
+    """One Helix for all tests that leave it running, in Normal mode."""
+    _shared_helix.leave_insert_mode()
+    return _shared_helix

@@ -32,7 +32,8 @@ def program(path: Path, version_line: str) -> Path:
 
 @pytest.fixture(autouse=True)
 def nothing_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv("SOTTO_NVIM", raising=False)
+    for variable in ("SOTTO_NVIM", "SOTTO_HELIX", "SOTTO_TMUX"):
+        monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
@@ -73,6 +74,16 @@ def test_one_on_the_path_is_taken_if_it_is_new_enough(
 ) -> None:
     on_path = program(tmp_path / "bin" / "nvim", version_line)
     assert editors.find(editors.EDITORS["nvim"]) == (on_path if is_taken else None)
+
+
+@pytest.mark.parametrize(
+    ("name", "version_line"), [("hx", "helix 25.07.1 (a05c151b)"), ("tmux", "tmux 3.3a")]
+)
+def test_what_drives_helix_is_known_by_its_version(
+    editors: ModuleType, tmp_path: Path, name: str, version_line: str
+) -> None:
+    on_path = program(tmp_path / "bin" / name, version_line)
+    assert editors.find(editors.EDITORS[name]) == on_path
 
 
 def test_a_cache_that_was_moved_does_not_count(editors: ModuleType, tmp_path: Path) -> None:
@@ -120,5 +131,7 @@ def test_without_a_debian_mirror_it_says_what_to_do(editors: ModuleType, tmp_pat
     listing = tmp_path / "apt" / "sources.list"
     listing.parent.mkdir()
     listing.write_text("deb https://mirror.example/ubuntu noble main\n")
-    with pytest.raises(editors.EditorsError, match=r"install Neovim 0.12 or newer .* SOTTO_NVIM"):
+    with pytest.raises(
+        editors.EditorsError, match=r"install Neovim 0.12, .* or newer .* SOTTO_NVIM"
+    ):
         editors.debian_mirror(tmp_path / "apt")

@@ -8,19 +8,11 @@ import pytest
 
 from tests.support.client import InProcess, Json, in_process
 from tests.support.markers import marked
+from tests.support.recorded_clients import recorded_initialize
 from tests.support.scripted_engine import EngineMaker
 
 URI = "file:///project/a.py"
-HELIX: Json = {
-    "textDocument": {
-        "completion": {
-            "completionItem": {
-                "documentationFormat": ["markdown"],
-                "insertTextModeSupport": {"valueSet": [1]},
-            }
-        }
-    }
-}
+HELIX: Json = recorded_initialize("helix")["capabilities"]
 BODY = "with open(path) as file:\n        return file.read()"
 
 
@@ -56,7 +48,6 @@ async def test_the_item_replaces_the_typed_word() -> None:
             "sortText": " 0",
             "preselect": True,
             "insertTextFormat": 1,
-            "insertTextMode": 1,
             "textEdit": {
                 "range": {
                     "start": {"line": 1, "character": 6},
@@ -67,6 +58,15 @@ async def test_the_item_replaces_the_typed_word() -> None:
             "data": {"languageId": "python"},
         }
         assert (await served.client.records())[-1]["outcome"] == "shown"
+
+
+async def test_where_the_editor_can_be_told_it_is_not_indented_again() -> None:
+    capable = {"completion": {"completionItem": {"insertTextModeSupport": {"valueSet": [1]}}}}
+    async with in_process(maker("_file(path)")) as served:
+        await served.client.initialize(capabilities={"textDocument": capable})
+        await served.client.wait_ready()
+        (item,) = (await complete(served, "text = read▮\n"))["items"]
+        assert item["insertTextMode"] == 1
 
 
 async def test_several_lines_are_one_item_whose_whole_text_resolve_shows() -> None:

@@ -51,6 +51,8 @@ class Client:
         """Methods of the server's requests that are answered with an error."""
         self.holds: set[str] = set()
         """Methods of the server's requests that are answered by `answer` only."""
+        self.serves: dict[str, Callable[[Json], Any]] = {}
+        """What answers the server's requests of a method, given their parameters."""
         self.choices: dict[str, str] = {}
         """What the user chooses when a question with such a text comes; else nothing."""
         self.settings: Any = None
@@ -122,6 +124,8 @@ class Client:
             error = {"code": -32601, "message": "refused"}
             self.send({"jsonrpc": "2.0", "id": content["id"], "error": error})
             return
+        if content["method"] in self.serves:
+            result = self.serves[content["method"]](content["params"])
         if content["method"] == "workspace/configuration":
             result = [self.settings for _ in content["params"]["items"]]
         if content["method"] == "window/showDocument":

@@ -373,7 +373,7 @@ async def test_a_command_can_be_cancelled_and_refused(held: InProcess) -> None:
     with pytest.raises(ResponseError):
         await future
     assert held.maker.generation.is_cancelled
-    for arguments in ([], [{"id": "explain"}], [5]):
+    for arguments in ([{"id": "explain"}], [5], ["a.py", 3, 2]):
         with pytest.raises(ResponseError):
             await held.client.request(
                 "workspace/executeCommand", {"command": "sotto.explain", "arguments": arguments}

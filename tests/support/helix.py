@@ -1,0 +1,344 @@
+"""A real Helix in a real terminal, with the project's server, driven as a person would: by keys.
+
+Helix cannot be asked what it knows. What is on the screen, what it saves, and what it and the
+server said to each other (`wire_tap`) have to do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import re
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psutil
+from lsprotocol import types
+
+from lsp.line_index import LineIndex
+from lsp.positions import Encoding, locate
+from tests.support.nvim_process import ROOT, sotto_command
+from tests.support.places import PLACES, Place
+from tests.support.tmux import Terminal
+
+PLUGIN = ROOT / "editors" / "helix"
+TIMEOUT_S = 30.0
+"""How long anything may take before a test fails; far above what it takes on a loaded machine."""
+
+_NUMBER = itertools.count()
+
+Json = dict[str, Any]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A request and its answer."""
+
+    params: Json
+    result: Any
+    error: Json | None
+    sent_s: float
+    """By the machine's monotonic clock, as is the next one."""
+    answered_s: float
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A home folder for one Helix, with a project beside it."""
+
+    folder: Path
+
+    @staticmethod
+    def make(
+        folder: Path,
+        *,
+        server: list[str] | None = None,
+        settings: Mapping[str, object] | None = None,
+    ) -> Profile:
+        """The configuration is the one in `editors/helix`, with the checkout's own server behind a
+        `wire_tap`. `settings` are the server's, as dotted keys."""
+        profile = Profile(folder)
+        profile.project.mkdir(parents=True, exist_ok=True)
+        tap = [sys.executable, "-m", "tests.support.wire_tap", str(profile.wire)]
+        profile.write_configuration([*tap, *(server or sotto_command())], settings or {})
+        return profile
+
+    @property
+    def project(self) -> Path:
+        return self.folder / "project"
+
+    @property
+    def wire(self) -> Path:
+        return self.folder / "wire.jsonl"
+
+    @property
+    def configuration(self) -> Path:
+        return self.folder / "config" / "helix"
+
+    def write_configuration(self, server: list[str], settings: Mapping[str, object]) -> None:
+        self.configuration.mkdir(parents=True, exist_ok=True)
+        (self.configuration / "config.toml").write_text(
+            (PLUGIN / "config.toml").read_text(encoding="utf-8")
+        )
+        text = (PLUGIN / "languages.toml").read_text(encoding="utf-8")
+        command = f"command = {json.dumps(server[0])}\nargs = {json.dumps(server[1:])}\n"
+        text = text.replace('command = "sotto"\nargs = ["serve"]\n', command)
+        text = text.replace('{ PYTHONPATH = "" }', f"{{ PYTHONPATH = {json.dumps(str(ROOT))} }}")
+        lines = "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items())
+        text = text.replace(
+            "[language-server.sotto.config]\n", "[language-server.sotto.config]\n" + lines
+        )
+        (self.configuration / "languages.toml").write_text(text)
+
+    def variables(self) -> dict[str, str]:
+        names = ("CONFIG", "DATA", "STATE", "CACHE")
+        return {"HOME": str(self.folder)} | {
+            f"XDG_{name}_HOME": str(self.folder / name.lower()) for name in names
+        }
+
+
+@dataclass(frozen=True)
+class Suggested:
+    """A suggestion that is on the screen."""
+
+    path: Path
+    text: str
+    """The buffer's, without the suggestion."""
+    item: Json
+
+    @property
+    def new_text(self) -> str:
+        return self.item["textEdit"]["newText"]
+
+    @property
+    def accepted(self) -> bytes:
+        """What the file must hold once the suggestion is accepted."""
+        return applied(self.text, self.item["textEdit"]).encode()
+
+
+class Helix:
+    """A running Helix."""
+
+    def __init__(self, program: Path, profile: Profile, *files: Path, rows: int = 30) -> None:
+        self.profile = profile
+        log = profile.folder / "helix.log"
+        self.terminal = Terminal(
+            [str(program), "-v", "--log", str(log), *map(str, files)],
+            folder=profile.project,
+            variables=profile.variables(),
+            rows=rows,
+        )
+
+    def close(self) -> None:
+        """End Helix and, through it, the server. Idempotent."""
+        self.terminal.close()
+
+    # What a person does
+
+    def press(self, *keys: str) -> None:
+        self.terminal.press(*keys)
+
+    def type(self, text: str) -> None:
+        """Type in Insert mode."""
+        self.terminal.type(text)
+
+    def leave_insert_mode(self) -> None:
+        self.press("Escape")
+        # A key right behind it would be that key with Alt, and nothing shows that it was read.
+        time.sleep(0.05)
+        self.wait_for(lambda: self.mode() == "NOR", "Normal mode")
+
+    def command(self, line: str) -> None:
+        """A `:` command, from whatever mode."""
+        self.leave_insert_mode()
+        self.type(f":{line}")
+        self.press("Enter")
+
+    def go_to(self, path: Path, place: Place) -> None:
+        """Write the place into a file, open it there and enter Insert mode."""
+        path.write_bytes((place.before + place.after).encode())
+        lines = re.split(r"\r\n|\n", place.before)
+        column = len(lines[-1])
+        self.command(f"open {path}:{len(lines)}:{max(1, column)}")
+        self.wait_for(lambda: self.is_open(path), f"{path.name} at the server")
+        self.press("a" if column else "i")
+        self.wait_for(lambda: self.mode() == "INS", "Insert mode")
+
+    def ask(self, path: Path) -> Json | None:
+        """Press the completion key; returns the first item, once it is on the screen, if any.
+
+        `path` is the file's; behind some characters Helix has asked already.
+        """
+        self.press("C-x")
+        answer = self.wait_for(lambda: self.completions(path), "the answer")[-1]
+        if not answer.result["items"]:
+            return None
+        item = answer.result["items"][0]
+        self.wait_for_text(shown_label(item))
+        return item
+
+    def completions(self, path: Path) -> list[Exchange]:
+        """The requests for completions in a file that were answered."""
+        return [
+            exchange
+            for exchange in self.exchanges("textDocument/completion")
+            if exchange.params["textDocument"]["uri"] == path.as_uri()
+        ]
+
+    def suggested(
+        self,
+        wanted: Callable[[str], object] = lambda text: text,
+        change: Callable[[Place], Place] = lambda place: place,
+    ) -> Suggested:
+        """Go from place to place until the server suggests something of the wanted kind."""
+        seen: list[str | None] = []
+        for place in map(change, PLACES):
+            path = self.profile.project / f"example{next(_NUMBER)}.{place.extension}"
+            self.go_to(path, place)
+            item = self.ask(path)
+            text = item["textEdit"]["newText"] if item else None
+            if item and text and wanted(text):
+                return Suggested(path, place.before + place.after, item)
+            seen.append(text)
+        raise AssertionError(f"no place brought such a suggestion: {seen}")
+
+    def open(self, path: Path) -> None:
+        """Open a file and wait until the server has it."""
+        self.command(f"open {path}")
+        self.wait_for(lambda: self.is_open(path), f"{path.name} at the server")
+
+    def save(self, path: Path) -> bytes:
+        """Save the buffer, which is that of `path`; returns the file's bytes."""
+        n_saved = len(self.notifications("textDocument/didSave"))
+        self.command("write!")
+        self.wait_for(
+            lambda: len(self.notifications("textDocument/didSave")) > n_saved,
+            "the file to be saved",
+        )
+        return path.read_bytes()
+
+    def act(self, title: str) -> None:
+        """Choose a code action. Helix lists the enabled ones as they came and selects the first."""
+        n_before = len(self.exchanges("textDocument/codeAction"))
+        self.press("Space", "a")
+        self.wait_for_text(title)
+        offered = self.exchanges("textDocument/codeAction")[n_before:][-1].result
+        titles = [action["title"] for action in offered if "disabled" not in action]
+        self.press(*["Down"] * titles.index(title), "Enter")
+
+    # What a person sees
+
+    def mode(self) -> str:
+        """`NOR`, `INS` or `SEL`, from the status line."""
+        found = re.findall(r"^ (NOR|INS|SEL) ", self.screen(), flags=re.MULTILINE)
+        return found[-1] if found else ""
+
+    def screen(self) -> str:
+        return "\n".join(self.terminal.screen())
+
+    def wait_for_text(self, text: str) -> str:
+        """Wait until the text is on the screen; returns the screen."""
+        return self.wait_for(
+            lambda: shown if text in (shown := self.screen()) else None, repr(text)
+        )
+
+    # What is known besides
+
+    def messages(self) -> list[tuple[str, Json]]:
+        """What went over the wire, with the sender."""
+        return [(line["from"], line["message"]) for line in self._lines()]
+
+    def notifications(self, method: str) -> list[Json]:
+        return [
+            message["params"]
+            for _, message in self.messages()
+            if message.get("method") == method and "id" not in message
+        ]
+
+    def exchanges(self, method: str) -> list[Exchange]:
+        """The editor's requests that were answered, in the order of the answers."""
+        waiting: dict[object, Json] = {}
+        found: list[Exchange] = []
+        for line in self._lines():
+            message = line["message"]
+            if line["from"] == "editor" and message.get("method") == method:
+                waiting[message.get("id")] = line  # a server that was started anew counts anew
+            elif line["from"] == "server" and "method" not in message:
+                asked = waiting.pop(message.get("id"), None)
+                if asked is not None:
+                    found.append(_exchange(asked, line))
+        return found
+
+    def is_open(self, path: Path) -> bool:
+        opened = self.notifications("textDocument/didOpen")
+        return any(params["textDocument"]["uri"] == path.as_uri() for params in opened)
+
+    def wait_until_ready(self, n_servers: int = 1) -> None:
+        """Wait until the model of the server is loaded, of the second one after a restart."""
+
+        def n_ready() -> int:
+            statuses = self.notifications("sotto/status")
+            states = [former["state"] for former in statuses]
+            return sum(pair == ("loading", "ready") for pair in itertools.pairwise(states))
+
+        self.wait_for(lambda: n_ready() >= n_servers, "the model")
+
+    def wait_for(self, condition: Callable[[], T | None], what: str) -> T:
+        """The condition's value once it is true. AssertionError says what was seen instead."""
+        deadline = time.monotonic() + TIMEOUT_S
+        while not (value := condition()):
+            if time.monotonic() > deadline:
+                raise AssertionError(
+                    f"waited {TIMEOUT_S:.0f} s for {what}; the screen:\n{self.screen()}\n"
+                    f"the last messages: {self.messages()[-6:]}"
+                )
+            time.sleep(0.02)
+        return value
+
+    def server_pids(self) -> list[int]:
+        """The servers themselves, without what listens in."""
+        own = psutil.Process(self.terminal.pid())
+        found: list[int] = []
+        for child in own.children(recursive=True):
+            with contextlib.suppress(psutil.Error):  # it has just ended
+                words = child.cmdline()
+                if "serve" in words and "tests.support.wire_tap" not in words:
+                    found.append(child.pid)
+        return found
+
+    def _lines(self) -> list[Json]:
+        wire = self.profile.wire
+        text = wire.read_text(encoding="utf-8") if wire.exists() else ""
+        # The last line may be half written.
+        return [json.loads(line) for line in text.rpartition("\n")[0].splitlines()]
+
+
+def _exchange(asked: Json, answered: Json) -> Exchange:
+    return Exchange(
+        asked["message"]["params"],
+        answered["message"].get("result"),
+        answered["message"].get("error"),
+        asked["at_s"],
+        answered["at_s"],
+    )
+
+
+def shown_label(item: Json) -> str:
+    """As much of an item's label as is surely on the screen."""
+    return item["label"].removesuffix("…").strip()[:20]
+
+
+def applied(text: str, edit: Json) -> str:
+    """The text after a `TextEdit` of the server, in the encoding Helix has chosen."""
+    lines = LineIndex(text)
+    start, end = (
+        locate(text, lines, types.Position(**edit["range"][which]), Encoding.UTF8).offset
+        for which in ("start", "end")
+    )
+    return text[:start] + edit["newText"] + text[end:]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import pytest
 
 from tests.editors.conftest import StartNeovim
 from tests.support.nvim import Neovim
-from tests.support.nvim_process import ROOT
+from tests.support.nvim_chat import serve_script
 from tests.support.places import assert_in_step
 
 pytestmark = pytest.mark.editor
@@ -142,15 +140,8 @@ def scripted(start_neovim: StartNeovim, tmp_path: Path) -> Callable[..., Neovim]
     """Starts a Neovim whose server's model gives the answers in turn."""
 
     def start(*answers: str) -> Neovim:
-        path = tmp_path / "answers.json"
-        path.write_text(json.dumps(answers))
         neovim = start_neovim()
-        command = [sys.executable, "-m", "tests.support.scripted_serve", str(path)]
-        neovim.lua(
-            "local cmd, root = ...; vim.lsp.config('sotto', { cmd = cmd, cmd_cwd = root })",
-            command,
-            str(ROOT),
-        )
+        serve_script(neovim, tmp_path, answers)
         return neovim
 
     return start

@@ -70,6 +70,7 @@ def test_a_healthy_set_up(neovim: Neovim, tmp_path: Path) -> None:
     assert "WARNING" not in report
     for part in ["Neovim 0.", "sotto 0.", "is ready", "tiny-fim", "example", "shown", "all are"]:
         assert part in report, report
+    assert "only completes code; `:Sotto model` chooses one that can chat" in report
 
 
 def test_a_missing_program_is_explained(start_neovim: StartNeovim, tmp_path: Path) -> None:

@@ -20,6 +20,17 @@ return {
   reuse_client = function(client, config)
     return client.name == config.name and not client:is_stopped()
   end,
+  handlers = {
+    -- The pieces of a chat's answer come here too, and are nobody else's business.
+    ['$/progress'] = function(problem, params, context)
+      if not require('sotto.conversation').hear(params) then
+        return vim.lsp.handlers['$/progress'](problem, params, context)
+      end
+    end,
+    ['sotto/status'] = function(_, status)
+      require('sotto.state').hear(status)
+    end,
+  },
   -- The plugin asks for the instruction of a rewrite.
   capabilities = { experimental = { sotto = { instructions = true } } },
   -- The settings travel with `initialize`, so that the right model is loaded from the start.

@@ -26,15 +26,27 @@ vim.api.nvim_create_autocmd('LspProgress', {
   end,
 })
 
+vim.api.nvim_create_autocmd('FileType', {
+  group = 'sotto',
+  once = true,
+  desc = 'Sotto: say if the server is missing',
+  callback = vim.schedule_wrap(function()
+    if vim.lsp.is_enabled('sotto') and #vim.lsp.get_clients({ name = 'sotto' }) == 0 then
+      require('sotto.server').warn_if_missing()
+    end
+  end),
+})
+
 vim.lsp.commands['sotto.rewrite'] = function(command, context)
   require('sotto.actions').rewrite(command, context)
 end
 
 vim.api.nvim_create_user_command('Sotto', function(command)
-  require('sotto.commands').run(command.fargs)
+  require('sotto.commands').run(command)
 end, {
   nargs = '*',
-  desc = 'Sotto: status, why, log, restart, …',
+  range = true,
+  desc = 'Sotto: chat, ask, explain, fix, model, pause, why, …',
   complete = function(lead, line)
     return require('sotto.commands').complete(lead, line)
   end,

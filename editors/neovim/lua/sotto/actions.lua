@@ -25,6 +25,77 @@ function M.rewrite(command, context)
   end)
 end
 
+--- What all servers and linters say about some lines, as the protocol has it. Neovim by itself sends a
+--- server only its own diagnostics.
+---@param bufnr integer
+---@param first integer 0-based
+---@param last integer
+---@param encoding lsp.PositionEncodingKind
+---@return lsp.Diagnostic[]
+local function diagnostics(bufnr, first, last, encoding)
+  local function position(row, col)
+    local line = vim.api.nvim_buf_get_lines(bufnr, row, row + 1, false)[1] or ''
+    return { line = row, character = vim.str_utfindex(line, encoding, math.min(col, #line)) }
+  end
+  local found = {} ---@type lsp.Diagnostic[]
+  for _, diagnostic in ipairs(vim.diagnostic.get(bufnr)) do
+    local finish = diagnostic.end_lnum or diagnostic.lnum
+    if diagnostic.lnum <= last and first <= finish then
+      found[#found + 1] = {
+        range = {
+          start = position(diagnostic.lnum, diagnostic.col),
+          ['end'] = position(finish, diagnostic.end_col or diagnostic.col),
+        },
+        message = diagnostic.message,
+        severity = diagnostic.severity,
+        source = diagnostic.source,
+      }
+    end
+  end
+  return found
+end
+
+--- Choose among Sotto's own actions of a kind, or do the only one.
+---@param kind string
+---@param client vim.lsp.Client
+---@param range? { [1]: integer, [2]: integer } lines, 1-based
+---@param given? lsp.Diagnostic[]
+local function act(kind, client, range, given)
+  local bufnr = vim.api.nvim_get_current_buf()
+  local last = range and vim.api.nvim_buf_get_lines(bufnr, range[2] - 1, range[2], true)[1]
+  vim.lsp.buf.code_action({
+    apply = true,
+    context = { only = { kind }, diagnostics = given or {} },
+    filter = function(_, id)
+      return id == client.id
+    end,
+    range = range and { start = { range[1], 0 }, ['end'] = { range[2], #last } },
+  })
+end
+
+--- Explain the function at the cursor, or some lines.
+---@param client vim.lsp.Client
+---@param range? { [1]: integer, [2]: integer }
+function M.explain(client, range)
+  act('source.explain', client, range)
+end
+
+--- Fix what is wrong in the cursor's line, or in some lines.
+---@param client vim.lsp.Client
+---@param range? { [1]: integer, [2]: integer }
+---@return string? problem
+function M.fix(client, range)
+  local row = vim.api.nvim_win_get_cursor(0)[1]
+  local first, last = unpack(range or { row, row })
+  local bufnr = vim.api.nvim_get_current_buf()
+  local given = diagnostics(bufnr, first - 1, last - 1, client.offset_encoding)
+  if #given == 0 then
+    return 'no server and no linter has found anything wrong here'
+  end
+  -- The server wants the range to touch what it is to fix.
+  act('quickfix', client, { first, last }, given)
+end
+
 --- Remember what can be cancelled.
 ---@param event { data: { client_id: integer, params: lsp.ProgressParams } }
 function M.on_progress(event)

@@ -10,7 +10,12 @@ local M = {}
 ---@field dismiss string|false Hide the suggestion.
 ---@field trigger string|false Ask now, whatever the automatic gates say.
 
+---@class sotto.ChatConfig
+---@field tools boolean Whether the model may look around in the project from the start.
+---@field width integer Columns of the chat's windows; never more than half of the screen.
+
 ---@class sotto.Config
+---@field chat sotto.ChatConfig
 ---@field keys sotto.Keys|false Insert-mode keys, set in buffers that Sotto is attached to.
 ---@field debounce_ms integer Milliseconds of quiet before the server is asked.
 ---@field exclude string[] Filetypes that Sotto keeps out of.
@@ -18,6 +23,7 @@ local M = {}
 
 ---@type sotto.Config
 local defaults = {
+  chat = { tools = false, width = 80 },
   keys = {
     accept = '<Tab>',
     accept_word = '<M-w>',
@@ -63,6 +69,12 @@ function M.set(options)
       error(('sotto: option %q is a %s, a %s was expected'):format(name, type(value), type(default)), 0)
     end
   end
+  for name, value in pairs(options.chat or {}) do
+    if type(value) ~= type(defaults.chat[name]) then
+      local wanted = 'chat has `tools`, a boolean, and `width`, a number'
+      error(('sotto: option "chat.%s" is unknown or a wrong %s; %s'):format(name, type(value), wanted), 0)
+    end
+  end
   for name, key in pairs(options.keys or {}) do
     if defaults.keys[name] == nil then
       local known = vim.tbl_keys(defaults.keys)
@@ -74,6 +86,7 @@ function M.set(options)
     end
   end
   current = vim.tbl_extend('force', M.defaults(), options)
+  current.chat = vim.tbl_extend('force', M.defaults().chat, options.chat or {})
   if options.keys then
     current.keys = vim.tbl_extend('force', M.defaults().keys, options.keys)
   end

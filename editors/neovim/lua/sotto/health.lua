@@ -49,6 +49,21 @@ local function check_executable()
   end
 end
 
+--- What the model can do besides suggesting, and where suggestions are paused.
+---@param status table the answer of `sotto/status`
+local function check_abilities(status)
+  local model = status.model
+  if model and model.supports_chat then
+    health.ok(('%s can chat: `:Sotto chat`'):format(model.name))
+  elseif model then
+    health.info(('%s only completes code; `:Sotto model` chooses one that can chat'):format(model.name))
+  end
+  local pause = require('sotto.pauses').at(vim.api.nvim_get_current_buf())
+  if pause then
+    health.warn(('suggestions are paused (%s)'):format(pause), { ('`:Sotto pause %s` goes on.'):format(pause) })
+  end
+end
+
 local function check_client()
   if not vim.lsp.is_enabled('sotto') then
     health.error('the server is not enabled', "Put `vim.lsp.enable('sotto')` into your init.lua.")
@@ -72,6 +87,7 @@ local function check_client()
   end
   local say = status.state == 'ready' and health.ok or health.warn
   say(table.concat(require('sotto.report').status(status), '\n'))
+  check_abilities(status)
   M.check_requests(client)
 end
 

@@ -66,4 +66,14 @@ function M.trigger()
   require('sotto.suggestions').trigger()
 end
 
+--- For 'statusline': the model, or what it is doing, and the last suggestion's time; empty where Sotto is not.
+---@return string
+function M.statusline()
+  -- Before anything of Sotto is loaded there is nothing to say.
+  if not package.loaded['sotto.suggestions'] then
+    return ''
+  end
+  return require('sotto.state').line(vim.api.nvim_get_current_buf())
+end
+
 return M

@@ -11,6 +11,66 @@ function M.client(bufnr)
   return here or vim.lsp.get_clients({ name = 'sotto' })[1]
 end
 
+---@return string? program the one that is named, if it cannot be started
+local function missing_program()
+  local cmd = vim.lsp.config.sotto and vim.lsp.config.sotto.cmd
+  local program = type(cmd) == 'table' and cmd[1]
+  return program and vim.fn.executable(program) == 0 and program or nil
+end
+
+--- Why there is no server for the buffer, and what to do about it; nil if there is one.
+---@param bufnr integer
+---@return string?
+function M.absence(bufnr)
+  local program = missing_program()
+  if vim.lsp.get_clients({ name = 'sotto', bufnr = bufnr })[1] then
+    return nil
+  elseif not vim.lsp.is_enabled('sotto') then
+    return "it is not enabled; vim.lsp.enable('sotto') does that"
+  elseif program and not M.client() then
+    local advice = 'the program `%s` is not found. Install it (`uv tool install sotto`), or say where it is '
+      .. "(`:help sotto-setup`); then `:Sotto restart`."
+    return advice:format(program)
+  elseif not M.client() then
+    return 'the server is not running; `:Sotto restart` starts it, `:checkhealth sotto` says more'
+  elseif vim.bo[bufnr].filetype == '' then
+    return 'this buffer has no filetype'
+  elseif not config.wants(bufnr) then
+    return ('buffers like this one are left alone (filetype %s)'):format(vim.bo[bufnr].filetype)
+  end
+  return 'the server is not attached to this buffer'
+end
+
+--- Say that the server cannot be started, if so. Neovim itself says it in its log alone.
+function M.warn_if_missing()
+  if missing_program() and not M.client() then
+    vim.notify('Sotto: ' .. M.absence(0), vim.log.levels.WARN)
+  end
+end
+
+--- Set one of the server's settings for this session; a restart keeps it.
+---@param group string
+---@param name string
+---@param value any vim.NIL for the default
+function M.set(group, name, value)
+  vim.lsp.config('sotto', { settings = { sotto = { [group] = { [name] = value } } } })
+  for _, client in ipairs(vim.lsp.get_clients({ name = 'sotto' })) do
+    client.settings = vim.lsp.config.sotto.settings
+    client:notify('workspace/didChangeConfiguration', { settings = client.settings })
+  end
+end
+
+--- One of the server's settings, nil where it has its default.
+---@param group string
+---@param name string
+---@return any
+function M.setting(group, name)
+  local value = vim.tbl_get(vim.lsp.config.sotto, 'settings', 'sotto', group, name)
+  if value ~= vim.NIL then
+    return value
+  end
+end
+
 --- One process serves all projects, so it is told of each project that a buffer brings.
 ---@param client vim.lsp.Client
 ---@param bufnr integer
@@ -32,15 +92,15 @@ end
 
 --- Ask the server and wait for the answer.
 ---@param method string
----@param timeout_ms? integer
+---@param params? table
 ---@return any? result, string? problem
-function M.ask(method, timeout_ms)
+function M.ask(method, params)
   local client = M.client(vim.api.nvim_get_current_buf())
   if not client then
     return nil, 'the server is not running; `:Sotto restart` starts it'
   end
   ---@diagnostic disable-next-line: param-type-mismatch - the method is the server's own
-  local answer, problem = client:request_sync(method, vim.empty_dict(), timeout_ms or 5000)
+  local answer, problem = client:request_sync(method, params or vim.empty_dict(), 5000)
   if not answer then
     return nil, ('no answer to %s: %s'):format(method, problem or 'unknown')
   end

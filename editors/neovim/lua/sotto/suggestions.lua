@@ -87,13 +87,15 @@ end
 local function ask(bufnr, kind, on_shown)
   local buffer = buffers[bufnr]
   local elsewhere = not inserting() or bufnr ~= vim.api.nvim_get_current_buf()
-  if not buffer or elsewhere or not builtin.is_active(buffer.client, bufnr) then
+  local paused = kind == automatic and vim.b[bufnr].sotto_paused
+  if not buffer or elsewhere or paused or not builtin.is_active(buffer.client, bufnr) then
     return
   end
   local client = buffer.client
   local place = offers.here()
   buffer.asked = buffer.asked + 1
   local number = buffer.asked
+  local asked_ns = vim.uv.hrtime()
   local params = vim.lsp.util.make_position_params(0, client.offset_encoding)
   params.context = { triggerKind = kind }
   client:request(method, params, function(err, result)
@@ -105,6 +107,9 @@ local function ask(bufnr, kind, on_shown)
     local items = answer.items or answer
     local candidates = offers.candidates(items, place, client.offset_encoding)
     show(bufnr, offers.remainder({ place = place, candidates = candidates, kind = kind }, offers.here()))
+    if #candidates > 0 then
+      require('sotto.state').answered((vim.uv.hrtime() - asked_ns) / 1e6)
+    end
     if on_shown and buffer.offer then
       on_shown()
     end

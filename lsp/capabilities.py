@@ -30,6 +30,8 @@ class ClientCapabilities:
     """Shows code actions that cannot be chosen, with the reason."""
     asks_instruction: bool = False
     """Serves the command `sotto.rewrite` by asking the user what to do (our own extension)."""
+    reports_acceptance: bool = False
+    """Runs the command of ghost text that was accepted (our own extension)."""
     creates_files: bool = False
     """Creates files in a workspace edit."""
     change_annotations: bool = False
@@ -62,6 +64,7 @@ def read_capabilities(params: types.InitializeParams) -> ClientCapabilities:
         and types.MarkupKind.Markdown in (item.documentation_format or ()),
         disabled_actions=bool(actions and actions.disabled_support),
         asks_instruction=extensions.get("instructions") is True,
+        reports_acceptance=extensions.get("acceptance") is True,
         creates_files=edits is not None
         and types.ResourceOperationKind.Create in (edits.resource_operations or ()),
         change_annotations=bool(

@@ -31,6 +31,8 @@ REWRITE = "sotto.rewrite"
 add it and send `codeAction/resolve`. The server does not serve it."""
 EXPLAIN = "sotto.explain"
 """Command with one `lsp.action_requests.ActionData`."""
+ACCEPTED = "sotto.accepted"
+"""Command with the id of the request whose suggestion was accepted; ghost text carries it."""
 
 
 class StatusModel(msgspec.Struct, frozen=True, kw_only=True):

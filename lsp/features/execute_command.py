@@ -8,22 +8,38 @@ from pathlib import Path
 import platformdirs
 from lsprotocol import types
 
+from lsp import protocol
 from lsp.action_asking import asker_for
 from lsp.action_requests import find, read_data
 from lsp.actions.explaining import explain
 from lsp.actions.works import Explain
 from lsp.errors import InvalidParamsError
-from lsp.protocol import EXPLAIN
 from lsp.session import Session
 
-COMMANDS = [EXPLAIN]
+COMMANDS = [protocol.EXPLAIN, protocol.ACCEPTED]
 
 
 async def execute_command(session: Session, params: types.ExecuteCommandParams) -> None:
+    """Raises InvalidParamsError for a command that is not ours."""
+    argument = (params.arguments or [None])[0]
+    match params.command:
+        case protocol.EXPLAIN:
+            await _explain(session, argument)
+        case protocol.ACCEPTED:
+            _note_acceptance(session, argument)
+        case other:
+            raise InvalidParamsError(f"There is no command `{other[:60]}` here.")
+
+
+def _note_acceptance(session: Session, request_id: object) -> None:
+    if not isinstance(request_id, (int, str)):
+        raise InvalidParamsError("`sotto.accepted` takes the id of a request.")
+    session.records.accept(request_id)
+
+
+async def _explain(session: Session, data: object) -> None:
     """The explanation opens as a document where the editor can; else it is shown as a message."""
-    if params.command != EXPLAIN:
-        raise InvalidParamsError(f"There is no command `{params.command[:60]}` here.")
-    asked = find(session, read_data((params.arguments or [None])[0]))
+    asked = find(session, read_data(data))
     if not isinstance(asked.offer.work, Explain):
         raise InvalidParamsError("This action explains nothing.")
     async with asker_for(session, asked) as asker:

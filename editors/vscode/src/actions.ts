@@ -18,14 +18,14 @@ import {
 
 import { REWRITE, type RewriteData } from './protocol.ts';
 
-/** Tells the server that `sotto.rewrite` is served here. */
-export class Instructions implements StaticFeature {
+/** Tells the server that `sotto.rewrite` is served here, and that accepted ghost text is reported. */
+export class OwnCapabilities implements StaticFeature {
   fillClientCapabilities(capabilities: ClientCapabilities): void {
-    capabilities.experimental = { sotto: { instructions: true } };
+    capabilities.experimental = { sotto: { instructions: true, acceptance: true } };
   }
 
   initialize(): void {
-    // The command is the extension's, whichever client runs.
+    // `sotto.rewrite` is the extension's, whichever client runs.
   }
 
   getState(): FeatureState {

@@ -9,7 +9,7 @@ import {
   type LanguageClientOptions,
 } from 'vscode-languageclient/node';
 
-import { actionMiddleware, Instructions } from './actions.ts';
+import { actionMiddleware, OwnCapabilities } from './actions.ts';
 import { asStrings, forServer } from './config.ts';
 import { onLines } from './install.ts';
 import { logServerLine } from './log.ts';
@@ -137,7 +137,7 @@ export class Server implements vscode.Disposable {
       this.clientOptions(() => this.onClosed(client, startedAt)),
     );
     this.client = client;
-    client.registerFeature(new Instructions());
+    client.registerFeature(new OwnCapabilities());
     client.onNotification(STATUS, (status: Status) => this.onStatus(client, status));
     const patience = setTimeout(() => this.child?.kill('SIGKILL'), START_TIMEOUT_MS);
     try {

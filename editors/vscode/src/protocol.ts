@@ -29,6 +29,7 @@ export interface RequestRecord {
   readonly position: { readonly line: number; readonly character: number };
   readonly outcome: 'shown' | 'empty' | 'superseded' | 'cancelled' | 'error';
   readonly reason: string | null;
+  readonly accepted: boolean;
   readonly source: string | null;
   readonly total_ms: number;
 }

@@ -37,6 +37,8 @@ class ClientCapabilities:
     """Serves the command `sotto.rewrite` by asking the user what to do (our own extension)."""
     document_changes: bool = False
     """Takes edits of one version of a document."""
+    reports_acceptance: bool = False
+    """Runs the command of ghost text that was accepted (our own extension)."""
     creates_files: bool = False
     """Creates files in a workspace edit."""
     change_annotations: bool = False
@@ -74,6 +76,7 @@ def read_capabilities(params: types.InitializeParams) -> ClientCapabilities:
         asks_instruction=extensions.get("instructions") is True,
         # Operations on files are a part of it, and Neovim names them alone.
         document_changes=bool(edits and (edits.document_changes or edits.resource_operations)),
+        reports_acceptance=extensions.get("acceptance") is True,
         creates_files=edits is not None
         and types.ResourceOperationKind.Create in (edits.resource_operations or ()),
         change_annotations=bool(

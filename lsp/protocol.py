@@ -42,6 +42,8 @@ CHAT_PAGE = "sotto.chat"
 """Command without arguments: answers the question written in a page, or opens one."""
 STOP = "sotto.stop"
 """Command without arguments: cancels everything that shows its progress."""
+ACCEPTED = "sotto.accepted"
+"""Command with the id of the request whose suggestion was accepted; ghost text carries it."""
 
 
 class StatusModel(msgspec.Struct, frozen=True, kw_only=True):

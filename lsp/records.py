@@ -36,6 +36,8 @@ class RequestRecord(msgspec.Struct, kw_only=True):
     outcome: Outcome = "empty"
     reason: str | None = None
     """Why nothing was shown, as a short name; None if something was."""
+    accepted: bool = False
+    """Whether the user took it, all of it at once; only of editors that say so."""
     source: Source | None = None
     """Where the suggestion came from, or was looked for last; None if it got no further."""
     n_prompt_tokens: int = 0
@@ -76,6 +78,12 @@ class RecordLog:
 
     def add(self, record: RequestRecord) -> None:
         self._records.append(record)
+
+    def accept(self, request_id: str | int) -> None:
+        """The editor says that what this request showed was taken. Old ones may be gone."""
+        for record in self._records:
+            if record.id == request_id and record.outcome == "shown":
+                record.accepted = True
 
     def recent(self) -> list[RequestRecord]:
         return list(self._records)

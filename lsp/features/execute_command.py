@@ -14,7 +14,13 @@ from lsp.json_values import as_object
 from lsp.scratch_files import new_file
 from lsp.session import Session
 
-COMMANDS = [protocol.ASK, protocol.CHAT_PAGE, protocol.EXPLAIN, protocol.STOP]
+COMMANDS = [
+    protocol.ACCEPTED,
+    protocol.ASK,
+    protocol.CHAT_PAGE,
+    protocol.EXPLAIN,
+    protocol.STOP,
+]
 
 
 async def execute_command(session: Session, params: types.ExecuteCommandParams) -> None:
@@ -32,8 +38,16 @@ async def execute_command(session: Session, params: types.ExecuteCommandParams) 
         case protocol.STOP:
             if not session.client.cancel_all():
                 session.client.show_info("Sotto: nothing runs that could be stopped.")
+        case protocol.ACCEPTED if len(arguments) == 1:
+            _note_acceptance(session, arguments[0])
         case unknown:
             raise InvalidParamsError(f"There is no command `{unknown[:60]}` here.")
+
+
+def _note_acceptance(session: Session, request_id: object) -> None:
+    if not isinstance(request_id, (int, str)):
+        raise InvalidParamsError("`sotto.accepted` takes the id of a request.")
+    session.records.accept(request_id)
 
 
 async def _explain_offer(session: Session, data: object) -> None:

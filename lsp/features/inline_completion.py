@@ -6,6 +6,7 @@ from lsprotocol import types
 
 from lsp.answer import Question, answer
 from lsp.context.gates import Trigger
+from lsp.protocol import ACCEPTED
 from lsp.session import Session
 
 
@@ -18,10 +19,11 @@ async def inline_completion(
     """
     is_invoked = params.context.trigger_kind is types.InlineCompletionTriggerKind.Invoked
     selected = params.context.selected_completion_info
+    request_id = session.request_id()
     given = await answer(
         session,
         Question(
-            request_id=session.request_id(),
+            request_id=request_id,
             method=types.TEXT_DOCUMENT_INLINE_COMPLETION,
             uri=params.text_document.uri,
             position=params.position,
@@ -30,6 +32,12 @@ async def inline_completion(
         ),
     )
     place = selected.range if selected else types.Range(params.position, params.position)
+    command = None
+    if session.client.capabilities.reports_acceptance:
+        command = types.Command("Accepted", ACCEPTED, arguments=[request_id])
     return types.InlineCompletionList(
-        items=[types.InlineCompletionItem(insert_text=text, range=place) for text in given.texts]
+        items=[
+            types.InlineCompletionItem(insert_text=text, range=place, command=command)
+            for text in given.texts
+        ]
     )

@@ -101,14 +101,24 @@ def page(vscode_programs: Programs) -> Iterator[Page]:
 
 
 @pytest.fixture(scope="module")
+def vscode_settings() -> dict[str, object]:
+    """The user's settings at the start; a module may have others."""
+    return USER_SETTINGS
+
+
+@pytest.fixture(scope="module")
 def _shared_vscode(
-    vscode_programs: Programs, vsix: Path, page: Page, tmp_path_factory: pytest.TempPathFactory
+    vscode_programs: Programs,
+    vsix: Path,
+    page: Page,
+    vscode_settings: dict[str, object],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Started]:
     folder = tmp_path_factory.mktemp("vscode")
     project = folder / "project"
     _write_hostile_settings(project, folder / "ran")
     profile = Profile(vscode_programs, folder / "profile")
-    profile.write_settings(USER_SETTINGS, {"sotto.server.path": str(sotto_program())})
+    profile.write_settings(vscode_settings, {"sotto.server.path": str(sotto_program())})
     profile.install(vsix)
     process = profile.start()
     try:

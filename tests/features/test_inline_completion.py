@@ -51,6 +51,7 @@ async def test_shows_what_the_model_says(client: Client) -> None:
         "position": {"line": 1, "character": 4},
         "outcome": "shown",
         "reason": None,
+        "accepted": False,
         "source": "model",
         "n_prompt_tokens": 10,
         "n_reused_tokens": 4,

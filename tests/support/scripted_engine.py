@@ -187,7 +187,9 @@ class ScriptedEngine:
             raise EngineNotReadyError("Not ready.")
         generation = ScriptedGeneration(len(self.generations), request)
         self.generations.append(generation)
-        if self.answer is not None:
+        if self.answer is not None and not request.sampling.max_tokens:
+            generation.finish(FinishReason.LENGTH)
+        elif self.answer is not None:
             said = self.answer(request)
             text, reason = said if isinstance(said, tuple) else (said, FinishReason.STOP)
             generation.send(text)

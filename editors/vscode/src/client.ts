@@ -9,6 +9,7 @@ import {
   type LanguageClientOptions,
 } from 'vscode-languageclient/node';
 
+import { actionMiddleware, OwnCapabilities } from './actions.ts';
 import { asStrings, forServer } from './config.ts';
 import { onLines } from './install.ts';
 import { logServerLine } from './log.ts';
@@ -74,8 +75,12 @@ export class Server implements vscode.Disposable {
   }
 
   async recentRequests(): Promise<readonly RequestRecord[]> {
-    if (this.phase !== 'running' || !this.client) return [];
-    return this.client.sendRequest<RequestRecord[]>(RECENT_REQUESTS);
+    return (await this.connection?.sendRequest<RequestRecord[]>(RECENT_REQUESTS)) ?? [];
+  }
+
+  /** The client, while it can be asked. */
+  get connection(): LanguageClient | undefined {
+    return this.phase === 'running' ? this.client : undefined;
   }
 
   /** The document's name on the wire, as in the records. */
@@ -132,6 +137,7 @@ export class Server implements vscode.Disposable {
       this.clientOptions(() => this.onClosed(client, startedAt)),
     );
     this.client = client;
+    client.registerFeature(new OwnCapabilities());
     client.onNotification(STATUS, (status: Status) => this.onStatus(client, status));
     const patience = setTimeout(() => this.child?.kill('SIGKILL'), START_TIMEOUT_MS);
     try {
@@ -192,6 +198,7 @@ export class Server implements vscode.Disposable {
           }),
       },
       middleware: {
+        ...actionMiddleware(() => this.connection),
         workspace: {
           configuration: async (params, token, next) => {
             const sections = await next(params, token);

@@ -5,7 +5,7 @@ import * as vscode from 'vscode';
 
 import { SELECTOR, type Server } from './client.ts';
 import { asStrings, targetOf, withLanguage } from './config.ts';
-import { type Action, type Situation, entries, explain, newest } from './menu.ts';
+import { type Action, type Situation, entries, explain, newest, tally } from './menu.ts';
 import { type PauseSettings, PausedFiles, type Scope, pauseAt } from './pauses.ts';
 import type { Setup } from './setup.ts';
 
@@ -211,8 +211,9 @@ export class Commands implements vscode.Disposable {
   private async why(): Promise<void> {
     const document = this.document();
     if (!document) return this.tellNoFile();
+    const all = await this.server.recentRequests();
     const records = newest(
-      await this.server.recentRequests(),
+      all,
       this.server.uriOf(document),
       SHOWN_REQUESTS,
     );
@@ -225,7 +226,7 @@ export class Commands implements vscode.Disposable {
       return;
     }
     await vscode.window.showQuickPick(records.map(explain), {
-      title: 'Sotto: what became of the last requests in this file, the newest first',
+      title: `Sotto: what became of the last requests in this file (everywhere: ${tally(all)})`,
     });
   }
 

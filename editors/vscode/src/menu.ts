@@ -175,13 +175,23 @@ export function explain(record: RequestRecord): { label: string; description: st
   return { label, description: `${from}${Math.round(record.total_ms)} ms` };
 }
 
-function outcome({ outcome, reason }: RequestRecord): string {
+function outcome({ outcome, reason, accepted }: RequestRecord): string {
+  if (accepted) return 'a suggestion was accepted';
   if (outcome === 'shown') return 'a suggestion was made';
   if (reason === null) return outcome;
   const known = REASONS[reason];
   if (known) return known;
   if (reason.endsWith('Error')) return `it failed (${reason}); see the log`;
   return `nothing was left of what the model wrote (${reason})`;
+}
+
+/** How many suggestions there were and how many were taken. What is left after typing is no new one. */
+export function tally(records: readonly RequestRecord[]): string {
+  const shown = records.filter(
+    ({ outcome, source }) => outcome === 'shown' && source !== 'type-through',
+  );
+  const accepted = records.filter((record) => record.accepted);
+  return `lately ${shown.length} shown, ${accepted.length} accepted`;
 }
 
 /** The newest requests for a file first, without those that merely gave way to a newer one. */

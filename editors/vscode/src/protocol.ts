@@ -29,6 +29,16 @@ export interface RequestRecord {
   readonly position: { readonly line: number; readonly character: number };
   readonly outcome: 'shown' | 'empty' | 'superseded' | 'cancelled' | 'error';
   readonly reason: string | null;
+  readonly accepted: boolean;
   readonly source: string | null;
   readonly total_ms: number;
+}
+
+/** The command that an action has whose instruction is asked for here. */
+export const REWRITE = 'sotto.rewrite';
+
+/** Its argument: `CodeAction.data` of the action, to which the instruction is added. */
+export interface RewriteData {
+  readonly title: string;
+  readonly instruction?: string;
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
-import { type Situation, entries, explain, look, newest } from '../src/menu.ts';
+import { type Situation, entries, explain, look, newest, tally } from '../src/menu.ts';
 import { PausedFiles, pauseAt } from '../src/pauses.ts';
 import type { RequestRecord, Status } from '../src/protocol.ts';
 
@@ -141,6 +141,7 @@ describe('why no suggestion', () => {
     position: { line: 2, character: 4 },
     outcome: 'empty',
     reason: 'low-confidence',
+    accepted: false,
     source: 'model',
     total_ms: 41.7,
     ...changes,
@@ -151,9 +152,17 @@ describe('why no suggestion', () => {
     assert.match(label, /^Line 3, column 5: the model was not sure enough/);
     assert.equal(description, 'model, 42 ms');
     assert.match(explain(record({ outcome: 'shown', reason: null })).label, /was made/);
+    const taken = explain(record({ outcome: 'shown', reason: null, accepted: true }));
+    assert.match(taken.label, /was accepted/);
     assert.match(explain(record({ reason: 'repeats-suffix' })).label, /nothing was left .*repeats-suffix/);
     assert.match(explain(record({ reason: 'DecodeError' })).label, /failed .*log/);
     assert.equal(explain(record({ source: null, total_ms: 0 })).description, '0 ms');
+  });
+
+  it('counts what was shown and taken, and no suggestion twice', () => {
+    const shown = record({ outcome: 'shown', reason: null, source: 'model' });
+    const rest = record({ outcome: 'shown', reason: null, source: 'type-through', accepted: true });
+    assert.equal(tally([shown, rest, shown, record({})]), 'lately 2 shown, 1 accepted');
   });
 
   it('lists the newest of the file, without those that gave way', () => {

@@ -1,13 +1,14 @@
 """The real server on a scripted model, as a process: `python -m tests.support.scripted_serve FILE`.
 
-FILE is a JSON list of answers, given in turn and the last one over and over; an answer that ends
-with `…` never ends. The rest of the server is what users run.
+FILE is a JSON list of answers, taken out of it in turn; the last one stays. A test may write others
+while the server runs. An answer that ends with `…` never ends. The rest is what users run.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 import sys
 from pathlib import Path
 
@@ -16,14 +17,17 @@ from lsp import logs, stdio
 from lsp.conversation import converse
 from tests.support.scripted_engine import EngineMaker
 
+ROOT = Path(__file__).resolve().parent.parent.parent
+
 
 def main(path: Path) -> int:
     channel = stdio.take_stdout()
     logs.configure(level="info", file=None, as_json=False)
-    answers: list[str] = json.loads(path.read_text(encoding="utf-8"))
 
     def say(_request: GenerationRequest) -> tuple[str, FinishReason | None]:
-        text = answers.pop(0) if len(answers) > 1 else answers[0]
+        text, *others = json.loads(path.read_text(encoding="utf-8"))
+        if others:
+            path.write_text(json.dumps(others), encoding="utf-8")
         return text.removesuffix("…"), None if text.endswith("…") else FinishReason.STOP
 
     maker = EngineMaker(answer=say)
@@ -37,6 +41,22 @@ def main(path: Path) -> int:
             on_end=lambda _status: None,
         )
     )
+
+
+def write_program(folder: Path, answers: Path) -> Path:
+    """A program to be named as the server's, which runs this with the answers in that file.
+
+    It says it is Sotto, and is called so, as an extension looks for that.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    program = folder / "sotto"
+    command = shlex.join([sys.executable, "-m", "tests.support.scripted_serve", str(answers)])
+    program.write_text(
+        f'#!/bin/sh\nif [ "$1" = --version ]; then echo sotto 0; exit; fi\n'
+        f"cd {shlex.quote(str(ROOT))} && exec {command}\n"
+    )
+    program.chmod(0o755)
+    return program
 
 
 if __name__ == "__main__":

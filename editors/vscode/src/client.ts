@@ -74,8 +74,12 @@ export class Server implements vscode.Disposable {
   }
 
   async recentRequests(): Promise<readonly RequestRecord[]> {
-    if (this.phase !== 'running' || !this.client) return [];
-    return this.client.sendRequest<RequestRecord[]>(RECENT_REQUESTS);
+    return (await this.connection?.sendRequest<RequestRecord[]>(RECENT_REQUESTS)) ?? [];
+  }
+
+  /** The client, while it can be asked. */
+  get connection(): LanguageClient | undefined {
+    return this.phase === 'running' ? this.client : undefined;
   }
 
   /** The document's name on the wire, as in the records. */

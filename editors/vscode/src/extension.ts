@@ -2,6 +2,7 @@
 
 import * as vscode from 'vscode';
 
+import { registerChat } from './chat/index.ts';
 import { type Host, SELECTOR, Server } from './client.ts';
 import { Commands } from './commands.ts';
 import { createLog } from './log.ts';
@@ -30,6 +31,7 @@ export function activate(context: vscode.ExtensionContext): void {
     log,
     item,
     commands,
+    registerChat(context, own),
     own.onDidChange(show),
     vscode.window.onDidChangeActiveTextEditor(show),
     vscode.workspace.onDidCloseTextDocument((document) => commands.forget(document)),

@@ -132,7 +132,6 @@ def test_a_block_is_applied_after_a_look_and_undone_in_one_step(talk: Talk) -> N
     preview.locator(".edit-checkbox").first.click()
     preview.get_by_text("Apply", exact=True).click()
     talk.vscode.wait_for(lambda: talk.vscode.lines() == FIXED.split("\n"), "the change")
-    assert talk.file.read_text() == CODE or talk.file.read_text() == FIXED
     talk.vscode.run("View: Focus Active Editor Group")
     talk.vscode.press("Control+z")
     talk.vscode.wait_for(lambda: talk.vscode.lines() == CODE.split("\n"), "the change undone")
@@ -257,8 +256,7 @@ def test_a_conversation_survives_a_reload_and_is_in_the_list(talk: Talk) -> None
     talk.chat.wait_until_answered(1)
     talk.chat.field.fill("half a quest")
     talk.vscode.page.reload()
-    talk.vscode.page.wait_for_selector(".monaco-workbench .explorer-folders-view, .sotto")
-    talk.chat.open()
+    talk.vscode.wait_until_ready()
     expect(talk.chat.turns.first).to_contain_text("What does calc do?")
     expect(talk.chat.turns.first).to_contain_text("It adds.")
     expect(talk.chat.field).to_have_value("half a quest")
@@ -275,9 +273,10 @@ def test_a_tiny_model_answers_through_the_real_engine(
     model = write_chat_model(tmp_path_factory.mktemp("model") / "tiny-chat.gguf")
     settings = {"sotto_model_path": str(model), "sotto_chat_maxTokens": 32}
     vscode = open_with(sotto_program(), **settings)
+    vscode.open(vscode.folder / "calc.py")
+    vscode.wait_until_ready()
     chat = ChatView(vscode)
     chat.open()
-    vscode.wait_until_ready()
     chat.ask("Hello?")
     expect(chat.wait_until_answered(1).locator(".usage")).to_contain_text("written")
 
@@ -285,7 +284,7 @@ def test_a_tiny_model_answers_through_the_real_engine(
 def test_a_model_that_cannot_chat_says_so_and_another_can_be_chosen(open_with: Open) -> None:
     vscode = open_with(sotto_program())
     chat = ChatView(vscode)
-    chat.open()
+    vscode.page.get_by_role("tab", name="Sotto").click()  # no file is open, and none is needed
     banner = chat.frame.locator(".banner")
     expect(banner).to_contain_text("The built-in model only completes code")
     chat.field.fill("Hello?")

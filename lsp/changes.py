@@ -58,7 +58,9 @@ def minimal(text: str, region: Span, new: str, eol: str) -> tuple[Change, ...]:
     the characters between its first and last difference are touched.
     """
     new_lines = [line.replace("\n", eol) for line in _LINE.findall(new)]
-    return _line_by_line(region.start, _LINE.findall(region.cut(text)), new_lines, _with_newline)
+    old_lines = _LINE.findall(region.cut(text))
+    changes = _line_by_line(region.start, old_lines, new_lines, _with_newline)
+    return joined(_kept_apart(text, region, change) for change in changes)
 
 
 def exact(old: str, new: str) -> tuple[Change, ...]:
@@ -88,7 +90,7 @@ def _line_by_line(
             old, replacement = "".join(old_lines[i1:i2]), "".join(new_lines[j1:j2])
             parts = [(offsets[i1], old, replacement)]
         changes += [_trimmed(*part) for part in parts]
-    return joined(_kept_apart(text, region, change) for change in joined(changes))
+    return joined(changes)
 
 
 def _kept_apart(text: str, region: Span, change: Change) -> Change:

@@ -3,18 +3,22 @@
     .venv/bin/python -m tests.editors.make_vscode_screenshots
 
 Types into a file, waits until the built-in model's suggestion is on the screen, and writes what the
-screen shows to `docs/images/`. Nothing is drawn or mended afterwards.
+screen shows to `docs/images/`. Nothing is drawn or mended afterwards. What the chat says is scripted, as
+no model that can chat comes with the project.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 import tempfile
 from pathlib import Path
 
 from tests.editors.make_screenshot import TEXT, TYPED
+from tests.support.scripted_serve import write_program
 from tests.support.vscode import VSCode, browser_page
+from tests.support.vscode_chat import ChatView
 from tests.support.vscode_process import (
     ROOT,
     Profile,
@@ -42,7 +46,78 @@ LOOKS: dict[str, object] = {
 }
 
 
+QUESTION = "/fix total is wrong for an empty stock"
+ANSWER = """\
+<think>An empty stock has no items, so the loop never runs and `value` is unset.</think>\
+`total` reads `value` before anything was added to it. Begin with nothing:
+
+stock.py
+```python
+<<<<<<< SEARCH
+        for item in self.items:
+            value += item.price * item.count
+=======
+        value = 0.0
+        for item in self.items:
+            value += item.price * item.count
+>>>>>>> REPLACE
+```
+
+A loop over an empty list then leaves it at **0.0**.
+"""
+BROKEN = """\
+class Stock:
+    def __init__(self):
+        self.items = []
+
+    def add(self, item):
+        self.items.append(item)
+
+    def total(self):
+        for item in self.items:
+            value += item.price * item.count
+        return value
+"""
+CHAT_LOOKS = LOOKS | {"workbench.activityBar.location": "default", "editor.fontSize": 13}
+
+
 def main() -> int:
+    photograph_ghost_text()
+    photograph_chat("Default Dark Modern", "vscode-chat.png")
+    photograph_chat("Default Light Modern", "vscode-chat-light.png")
+    return 0
+
+
+def photograph_chat(theme: str, image: str) -> None:
+    programs, vsix = Programs.find(), build_extension()
+    with tempfile.TemporaryDirectory(prefix="sotto-shot-") as name:
+        answers = Path(name) / "answers.json"
+        answers.write_text(json.dumps([ANSWER]))
+        program = write_program(Path(name) / "bin", answers)
+        profile = Profile(programs, Path(name) / "profile")
+        looks = CHAT_LOOKS | {"workbench.colorTheme": theme}
+        profile.write_settings(looks, {"sotto.server.path": str(program)})
+        profile.install(vsix)
+        project = Path(name) / "stock"
+        project.mkdir()
+        (project / "stock.py").write_text(BROKEN)
+        process = profile.start()
+        try:
+            with browser_page(programs) as page:
+                page.set_viewport_size({"width": 1100, "height": 720})
+                vscode = VSCode(page, process.address, project)
+                vscode.open(project / "stock.py", 8, 5)
+                vscode.wait_until_ready()
+                chat = ChatView(vscode)
+                chat.open()
+                chat.ask(QUESTION)
+                chat.wait_until_answered(1)
+                take(vscode, image)
+        finally:
+            process.stop()
+
+
+def photograph_ghost_text() -> None:
     programs, vsix = Programs.find(), build_extension()
     with tempfile.TemporaryDirectory(prefix="sotto-shot-") as name:
         profile = Profile(programs, Path(name) / "profile")
@@ -60,7 +135,6 @@ def main() -> int:
         finally:
             process.stop()
     shutil.copy(IMAGES / "vscode-ghost-text.png", PAGE_IMAGE)
-    return 0
 
 
 def photograph(vscode: VSCode, file: Path) -> None:

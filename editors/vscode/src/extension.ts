@@ -3,6 +3,7 @@
 import * as vscode from 'vscode';
 
 import { serveRewrite } from './actions.ts';
+import { registerChat } from './chat/index.ts';
 import { type Host, SELECTOR, Server } from './client.ts';
 import { Commands } from './commands.ts';
 import { createLog } from './log.ts';
@@ -32,6 +33,7 @@ export function activate(context: vscode.ExtensionContext): void {
     item,
     commands,
     serveRewrite(() => own.connection),
+    registerChat(context, own),
     own.onDidChange(show),
     vscode.window.onDidChangeActiveTextEditor(show),
     vscode.workspace.onDidCloseTextDocument((document) => commands.forget(document)),

@@ -11,6 +11,7 @@ export interface StatusModel {
   readonly quantization: string;
   readonly n_ctx: number;
   readonly is_builtin: boolean;
+  readonly supports_chat: boolean;
 }
 
 export interface Status {

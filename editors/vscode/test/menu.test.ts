@@ -15,6 +15,7 @@ const STATUS: Status = {
     quantization: 'Q4_K',
     n_ctx: 4096,
     is_builtin: false,
+  supports_chat: false,
   },
   backend: 'llama.cpp on CPU',
   threads: 2,

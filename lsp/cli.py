@@ -114,6 +114,21 @@ def build_parser() -> argparse.ArgumentParser:
     chat.add_argument("--no-history", action="store_true", help="keep nothing of this")
     chat.set_defaults(run=run_chat)
 
+    pipe = commands.add_parser(
+        "pipe",
+        help="rewrite the text that comes through a pipe, as an editor's shell command",
+        description="Rewrite stdin by INSTRUCTION and print it; in Helix, :pipe sotto pipe "
+        "--model M.gguf 'use pathlib'. What cannot be done leaves the text as it is, with status "
+        "1.",
+        epilog="A model is loaded for this one answer. The built-in one cannot follow "
+        "instructions; --model names one that can.",
+    )
+    pipe.add_argument("instruction", nargs="+", metavar="INSTRUCTION")
+    pipe.add_argument("--file", default="", help="where the text is from; tells its language")
+    pipe.add_argument("--language", default="", help="such as python; default: by the file's name")
+    add_model_argument(pipe)
+    pipe.set_defaults(run=run_pipe)
+
     doctor = commands.add_parser(
         "doctor",
         help="say what this machine has, which model would be used, and what does not work",
@@ -201,6 +216,20 @@ def run_chat(options: argparse.Namespace) -> int:
             use_tools=options.tools or bool(options.allow_command),
             allowed_commands=tuple(options.allow_command),
             keep=not options.no_history,
+        )
+    )
+
+
+def run_pipe(options: argparse.Namespace) -> int:
+    from lsp.pipe import PipeOptions, pipe
+
+    silence_logs()
+    return pipe(
+        PipeOptions(
+            instruction=" ".join(options.instruction),
+            file=options.file,
+            language=options.language,
+            model_path=options.model,
         )
     )
 

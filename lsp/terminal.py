@@ -37,6 +37,19 @@ def write(text: str) -> None:
         raise
 
 
+def write_bytes(data: bytes) -> None:
+    """Write exactly these to stdout. Raises as `write` does."""
+    stream = sys.stdout.buffer  # noqa: TID251 - see the module's docstring
+    try:
+        stream.write(data)
+        stream.flush()
+    except BrokenPipeError:
+        _give_up_stdout()
+    except OSError:
+        _give_up_stdout()
+        raise
+
+
 def _give_up_stdout() -> None:
     """Python flushes stdout once more at exit; give it somewhere to go."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

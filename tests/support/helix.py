@@ -125,13 +125,16 @@ class Suggested:
 class Helix:
     """A running Helix."""
 
-    def __init__(self, program: Path, profile: Profile, *files: Path, rows: int = 30) -> None:
+    def __init__(
+        self, program: Path, profile: Profile, *files: Path, columns: int = 110, rows: int = 30
+    ) -> None:
         self.profile = profile
         log = profile.folder / "helix.log"
         self.terminal = Terminal(
             [str(program), "-v", "--log", str(log), *map(str, files)],
             folder=profile.project,
             variables=profile.variables(),
+            columns=columns,
             rows=rows,
         )
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import re
 import shlex
 import subprocess
 import sys
@@ -21,7 +20,6 @@ from types import TracebackType
 from tests.support.nvim_process import ROOT
 
 _NUMBER = itertools.count()
-_ESCAPE = re.compile(r"\x1b\[[0-9;:]*m")
 
 
 def find_program(name: str) -> Path:
@@ -49,16 +47,17 @@ class Terminal:
         columns: int = 110,
         rows: int = 30,
     ) -> None:
-        tmux = find_program("tmux")
+        tmux = str(find_program("tmux"))
         # Not below the test's own folder: the name of a socket has to be short.
         self._sockets = tempfile.TemporaryDirectory(prefix="sotto-tmux-")
         environment = {name: value for name, value in os.environ.items() if name != "TMUX"}
         environment |= {"TERM": "xterm-256color", **variables}
         socket = str(Path(self._sockets.name) / str(next(_NUMBER)))
+        self._attaching = [tmux, "-u", "-S", socket, "attach"]
         size = ["-x", str(columns), "-y", str(rows)]
         program = f"exec {shlex.join(command)}"  # or tmux's shell would stay above it
         self._tmux = subprocess.Popen(
-            [str(tmux), "-u", "-S", socket, "-f", "/dev/null", "-C", "new-session", *size, program],
+            [tmux, "-u", "-S", socket, "-f", "/dev/null", "-C", "new-session", *size, program],
             cwd=folder,
             env=environment,
             stdin=subprocess.PIPE,
@@ -86,9 +85,11 @@ class Terminal:
         """The lines on the screen, without the spaces at their ends."""
         return [line.rstrip() for line in self._run("capture-pane -p")]
 
-    def coloured(self) -> list[str]:
-        """The lines on the screen with the colours' escape sequences."""
-        return self._run("capture-pane -p -e")
+    def attaching(self) -> list[str]:
+        """The command that shows the same in a terminal with a window."""
+        self._run("set-option -g status off")
+        self._run("set-option -s -a terminal-features ',*:RGB'")
+        return self._attaching
 
     def pid(self) -> int:
         return int(self._run("display-message -p '#{pane_pid}'")[0])
@@ -139,7 +140,3 @@ class Terminal:
             elif lines is not None:
                 lines.append(line)
         raise TerminalError("the terminal has ended")
-
-
-def without_colours(line: str) -> str:
-    return _ESCAPE.sub("", line)

@@ -4,6 +4,7 @@ import * as path from 'node:path';
 import * as vscode from 'vscode';
 
 import { SELECTOR, type Server } from './client.ts';
+import { compareText } from './compare.ts';
 import { asStrings, targetOf, withLanguage } from './config.ts';
 import { type Action, type Situation, entries, explain, newest, tally } from './menu.ts';
 import { type PauseSettings, PausedFiles, type Scope, pauseAt } from './pauses.ts';
@@ -41,6 +42,7 @@ export class Commands implements vscode.Disposable {
       'sotto.pauseEverywhere': () => this.run('pauseEverywhere'),
       'sotto.chooseModel': () => this.run('chooseModel'),
       'sotto.why': () => this.run('why'),
+      'sotto.compareText': () => this.compareText(),
       'sotto.restart': () => this.run('restart'),
       'sotto.installServer': () => this.run('install'),
       'sotto.showLog': () => this.run('showLog'),
@@ -228,6 +230,13 @@ export class Commands implements vscode.Disposable {
     await vscode.window.showQuickPick(records.map(explain), {
       title: `Sotto: what became of the last requests in this file (everywhere: ${tally(all)})`,
     });
+  }
+
+  private async compareText(): Promise<void> {
+    const document = this.document();
+    const client = this.server.connection;
+    if (!document) return this.tellNoFile();
+    if (client) await compareText(client, document);
   }
 
   private tellNoFile(): void {

@@ -2,6 +2,7 @@
 
 export const STATUS = 'sotto/status';
 export const RECENT_REQUESTS = 'sotto/recentRequests';
+export const DOCUMENT_INFO = 'sotto/documentInfo';
 
 export interface StatusModel {
   readonly name: string;
@@ -33,6 +34,14 @@ export interface RequestRecord {
   readonly accepted: boolean;
   readonly source: string | null;
   readonly total_ms: number;
+}
+
+/** The server's copy of a document. */
+export interface DocumentInfo {
+  readonly version: number;
+  readonly n_chars: number | null;
+  readonly sha256: string | null;
+  readonly suspicion: string | null;
 }
 
 /** The command that an action has whose instruction is asked for here. */

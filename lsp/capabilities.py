@@ -30,6 +30,8 @@ class ClientCapabilities:
     """Shows code actions that cannot be chosen, with the reason."""
     asks_instruction: bool = False
     """Serves the command `sotto.rewrite` by asking the user what to do (our own extension)."""
+    resolves_edits: bool = False
+    """Has the edit of a code action made when the action is chosen."""
     creates_files: bool = False
     """Creates files in a workspace edit."""
     change_annotations: bool = False
@@ -62,6 +64,9 @@ def read_capabilities(params: types.InitializeParams) -> ClientCapabilities:
         and types.MarkupKind.Markdown in (item.documentation_format or ()),
         disabled_actions=bool(actions and actions.disabled_support),
         asks_instruction=extensions.get("instructions") is True,
+        resolves_edits=bool(
+            actions and actions.resolve_support and "edit" in actions.resolve_support.properties
+        ),
         creates_files=edits is not None
         and types.ResourceOperationKind.Create in (edits.resource_operations or ()),
         change_annotations=bool(

@@ -16,7 +16,7 @@ from lsp.actions.abilities import inability
 from lsp.actions.offers import ASK, Kind, Offer, offers_at
 from lsp.actions.place import Place
 from lsp.actions.works import Rewrite
-from lsp.protocol import EXPLAIN, REWRITE
+from lsp.protocol import APPLY, EXPLAIN, REWRITE
 from lsp.session import Session
 
 OPTIONS = types.CodeActionOptions(code_action_kinds=[*Kind], resolve_provider=True)
@@ -84,8 +84,10 @@ def _action(
         action.command = types.Command(offer.title, REWRITE, arguments=[argument])
     elif offer.id == "explain":
         action.command = types.Command(offer.title, EXPLAIN, arguments=[argument])
-    else:
+    elif session.client.capabilities.resolves_edits:
         action.data = argument
+    else:
+        action.command = types.Command(offer.title, APPLY, arguments=[argument])
     return action
 
 

@@ -1,4 +1,4 @@
-"""`workspace/executeCommand`: the actions whose result is no edit."""
+"""`workspace/executeCommand`: explanations, and edits for editors that cannot resolve actions."""
 
 from __future__ import annotations
 
@@ -8,22 +8,38 @@ from pathlib import Path
 import platformdirs
 from lsprotocol import types
 
-from lsp.action_asking import asker_for
-from lsp.action_requests import find, read_data
+from lsp.action_asking import asker_for, told
+from lsp.action_editing import edit_for
+from lsp.action_requests import ActionData, find, read_data
 from lsp.actions.explaining import explain
 from lsp.actions.works import Explain
 from lsp.errors import InvalidParamsError
-from lsp.protocol import EXPLAIN
+from lsp.protocol import APPLY, EXPLAIN
 from lsp.session import Session
 
-COMMANDS = [EXPLAIN]
+COMMANDS = [EXPLAIN, APPLY]
 
 
 async def execute_command(session: Session, params: types.ExecuteCommandParams) -> None:
-    """The explanation opens as a document where the editor can; else it is shown as a message."""
-    if params.command != EXPLAIN:
+    """Raises InvalidParamsError, or RequestFailedError, of which the user was told."""
+    if params.command not in COMMANDS:
         raise InvalidParamsError(f"There is no command `{params.command[:60]}` here.")
-    asked = find(session, read_data((params.arguments or [None])[0]))
+    data = read_data((params.arguments or [None])[0])
+    if params.command == APPLY:
+        await _apply(session, data)
+    else:
+        await _explain(session, data)
+
+
+async def _apply(session: Session, data: ActionData) -> None:
+    refusal = await session.client.apply_edit(await edit_for(session, data), data.title)
+    if refusal is not None:
+        raise told(session, f"The editor did not make the edit: {refusal}.")
+
+
+async def _explain(session: Session, data: ActionData) -> None:
+    """The explanation opens as a document where the editor can; else it is shown as a message."""
+    asked = find(session, data)
     if not isinstance(asked.offer.work, Explain):
         raise InvalidParamsError("This action explains nothing.")
     async with asker_for(session, asked) as asker:

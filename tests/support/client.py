@@ -49,6 +49,8 @@ class Client:
         """Methods of the server's requests that are answered by `answer` only."""
         self.choices: dict[str, str] = {}
         """What the user chooses when a question with such a text comes; else nothing."""
+        self.applies: Json = {"applied": True}
+        """The answer to `workspace/applyEdit`."""
         self.settings: Any = None
         """The answer to `workspace/configuration`, for every section."""
         self.capabilities: Json = {}
@@ -118,6 +120,8 @@ class Client:
             return
         if content["method"] == "workspace/configuration":
             result = [self.settings for _ in content["params"]["items"]]
+        if content["method"] == "workspace/applyEdit":
+            result = self.applies
         if content["method"] == "window/showMessageRequest":
             message: str = content["params"]["message"]
             chosen = next((title for text, title in self.choices.items() if text in message), None)

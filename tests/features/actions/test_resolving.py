@@ -255,7 +255,8 @@ async def test_an_editor_without_annotations_gets_none() -> None:
     maker = EngineMaker(answer=lambda _request: f"```python\n{NEW}```")
     maker.supports_chat = True
     async with in_process(maker) as served:
-        await served.client.initialize(capabilities={"textDocument": {"codeAction": {}}})
+        resolves = {"resolveSupport": {"properties": ["edit"]}}
+        await served.client.initialize(capabilities={"textDocument": {"codeAction": resolves}})
         await served.client.wait_ready()
         action = await listed(served.client, "Simplify `area`")
         edit = (await resolve(served.client, action))["edit"]

@@ -153,7 +153,7 @@ class _Page:
         n_tries = 0
         while self._waiting and n_tries < _N_TRIES:
             text, self._waiting = self._waiting, ""
-            if await self._session.client.apply_edit(self._insertion(text), "Sotto"):
+            if await self._session.client.apply_edit(self._insertion(text), "Sotto") is None:
                 self._sent += text
                 n_tries = 0
             else:

@@ -55,16 +55,16 @@ class Client:
         except Exception as error:  # noqa: BLE001 - whatever the editor answers, we go on
             logger.warning("window/showDocument failed: %s", type(error).__name__)
 
-    async def apply_edit(self, edit: types.WorkspaceEdit, label: str) -> bool:
-        """Have the editor change its texts. False if it did not."""
-        params = types.ApplyWorkspaceEditParams(edit=edit, label=label)
+    async def apply_edit(self, edit: types.WorkspaceEdit, title: str) -> str | None:
+        """Have the editor make an edit. Returns why it did not; None if it did."""
+        params = types.ApplyWorkspaceEditParams(edit=edit, label=title)
         try:
-            async with asyncio.timeout(_ANSWER_TIMEOUT_S):
-                result = await self._server.workspace_apply_edit_async(params)
+            async with asyncio.timeout(_QUESTION_TIMEOUT_S):
+                answer = await self._server.workspace_apply_edit_async(params)
         except Exception as error:  # noqa: BLE001 - whatever the editor answers, we go on
             logger.warning("workspace/applyEdit failed: %s", type(error).__name__)
-            return False
-        return result.applied
+            return "it gave no answer"
+        return None if answer.applied else answer.failure_reason or "it gave no reason"
 
     def log_warning(self, message: str) -> None:
         """Write to the editor's log for this server, without disturbing anyone."""

@@ -15,13 +15,13 @@ from inference import Engine, EngineConfig, InferenceError
 from lsp import terminal
 from lsp.actions.abilities import inability
 from lsp.actions.asking import Asker
-from lsp.actions.changes import apply
 from lsp.actions.instructing import rewrite
 from lsp.actions.offers import asked_rewrite
 from lsp.actions.place import Place, place_at
 from lsp.actions.proposal import RefusedError
 from lsp.actions.source_tree import Span
 from lsp.actions.works import Rewrite
+from lsp.changes import apply
 from lsp.context.languages import language_of
 from lsp.document import Snapshot
 from lsp.settings import ActionSettings

@@ -33,6 +33,9 @@ DELETE_CONVERSATIONS = "sotto/deleteConversations"
 REWRITE = "sotto.rewrite"
 """Command with one `lsp.action_requests.ActionData`, for editors that ask for the instruction: they
 add it and send `codeAction/resolve`. The server does not serve it."""
+APPLY = "sotto.apply"
+"""Command with one `lsp.action_requests.ActionData`, for editors that cannot resolve an action: the
+edit comes by `workspace/applyEdit`."""
 EXPLAIN = "sotto.explain"
 """Command with one `lsp.action_requests.ActionData`, or with a place: nothing, a path, or a path
 and its first and last line, counted from 1."""

@@ -107,6 +107,11 @@ def step_messages(step: Step) -> list[ChatMessage]:
     """A tool's use as the model's message and the answer to it."""
     call = ToolCall(name=step.tool, arguments=step.arguments)
     return [
-        ChatMessage(role=ChatRole.ASSISTANT, content=step.content, tool_calls=(call,)),
+        ChatMessage(
+            role=ChatRole.ASSISTANT,
+            content=step.content,
+            reasoning=step.reasoning,
+            tool_calls=(call,),
+        ),
         ChatMessage(role=ChatRole.TOOL, content=step.result, tool_name=step.tool),
     ]

@@ -52,6 +52,8 @@ class Step(msgspec.Struct, frozen=True):
     """As the model was told it."""
     failed: bool = False
     """Refused, or it did not work; `result` says why."""
+    reasoning: str = ""
+    """What the model thought before, for templates that want it back until the turn is over."""
 
 
 class Message(msgspec.Struct, frozen=True, rename="camel"):

@@ -5,6 +5,8 @@ Each family has its own form. They are told apart by what they look like, not by
     <tool_call>{"name": …, "arguments": {…}}</tool_call>                      Qwen 2.5 and 3, Hermes
     <tool_call><function=…><parameter=…>…</parameter></function></tool_call>  Qwen 3 Coder
     <|tool_call>call:…{key:<|"|>text<|"|>,other:3}<tool_call|>                Gemma 4
+    <｜tool▁call▁begin｜>…<｜tool▁sep｜>{…}<｜tool▁call▁end｜>                  DeepSeek 3.1
+    <｜tool▁call▁begin｜>function<｜tool▁sep｜>…, then JSON in a fence         DeepSeek 3, R1
     {"name": …, "parameters": {…}}                                            Llama 3, alone
 
 Only what the model writes is looked at; text that it was given never comes here.
@@ -18,7 +20,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
-_OPENERS = ("<tool_call>", "<|tool_call>", "<function=")
+_DEEPSEEK, _DEEPSEEK_SEPARATOR = "<｜tool▁call▁begin｜>", "<｜tool▁sep｜>"
+_OPENERS = ("<tool_call>", "<|tool_call>", "<function=", "<｜tool▁calls▁begin｜>", _DEEPSEEK)
 _BARE = re.compile(r'\s*\{\s*"(?:name|function)"\s*:')
 _BARE_BEGINNINGS = ('{"name":', '{"function":')
 _FUNCTION = re.compile(r"<function=([^>\s]+)>(.*?)(?:</function>|\Z)", re.DOTALL)
@@ -100,6 +103,8 @@ def parse_calls(text: str) -> list[Call | Fault]:
     calls: list[Call | Fault] = []
     if "<|tool_call>" in text:
         calls += [_gemma_call(text, match) for match in _GEMMA.finditer(text)]
+    elif _DEEPSEEK in text:
+        calls += [_deepseek_call(body) for body in text.split(_DEEPSEEK)[1:]]
     elif "<function=" in text:
         calls += [_xml_call(match) for match in _FUNCTION.finditer(text)]
     else:
@@ -131,6 +136,20 @@ def _json_call(body: str) -> Call | Fault | None:
     if not isinstance(name, str) or not isinstance(arguments, Mapping):
         return Fault("A call is a JSON object with `name` and `arguments`.")
     return Call(name, dict(cast("Mapping[str, object]", arguments)))
+
+
+def _deepseek_call(body: str) -> Call | Fault:
+    head, _, rest = body.partition(_DEEPSEEK_SEPARATOR)
+    if head.strip() == "function":
+        head, _, rest = rest.partition("\n")
+    start = rest.find("{")
+    try:
+        arguments: object = json.JSONDecoder(strict=False).raw_decode(rest, max(start, 0))[0]
+    except (json.JSONDecodeError, RecursionError) as error:
+        return Fault(f"The call's arguments are no JSON: {error}.")
+    if not isinstance(arguments, Mapping) or not head.strip():
+        return Fault("A call has a name and a JSON object of arguments.")
+    return Call(head.strip(), dict(cast("Mapping[str, object]", arguments)))
 
 
 def _xml_call(match: re.Match[str]) -> Call:

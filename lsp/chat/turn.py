@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from msgspec.structs import replace
+
 from inference import (
     ChatMessage,
     ChatPrompt,
@@ -122,22 +124,23 @@ class Turn:
             if is_last:
                 return said, "step-budget"
             n_faults = n_faults + 1 if isinstance(said.calls[0], Fault) else 0
-            content = said.text
+            content, reasoning = said.text, said.reasoning
             for call in said.calls[: self.settings.max_steps - len(steps)]:
-                step = await self._step(len(steps) + 1, content, call)
+                step = await self._step(len(steps) + 1, call)
+                step = replace(step, content=content, reasoning=reasoning)
                 steps.append(step)
                 prompt += step_messages(step)
-                content = ""
+                content = reasoning = ""
 
-    async def _step(self, number: int, content: str, call: Call | Fault) -> Step:
+    async def _step(self, number: int, call: Call | Fault) -> Step:
         if isinstance(call, Fault):
             self.tell(StepBegun(number, "", {}))
             self.tell(StepEnded(number, call.reason, failed=True))
-            return Step(content, "invalid", {}, call.reason, failed=True)
+            return Step("", "invalid", {}, call.reason, failed=True)
         self.tell(StepBegun(number, call.name, call.arguments))
         result = await self.toolbox.use(call.name, call.arguments)
         self.tell(StepEnded(number, result.summary, result.failed))
-        return Step(content, call.name, call.arguments, result.text, result.failed)
+        return Step("", call.name, call.arguments, result.text, result.failed)
 
     async def _speak(self, params: ChatParams, prompt: Sequence[ChatMessage]) -> _Said:
         generation = self.engine.submit(self._request(params, prompt))

@@ -16,7 +16,7 @@ from lsp.actions.abilities import inability
 from lsp.actions.offers import ASK, Kind, Offer, offers_at
 from lsp.actions.place import Place
 from lsp.actions.works import Rewrite
-from lsp.protocol import EXPLAIN, REWRITE
+from lsp.protocol import APPLY, EXPLAIN, REWRITE
 from lsp.session import Session
 from lsp.warm_up import cursor_moved
 
@@ -94,6 +94,8 @@ def _action(
         action.command = types.Command(offer.title, EXPLAIN, arguments=[argument])
     elif capabilities.resolves_edits:
         action.data = argument
+    elif capabilities.applies_edits:
+        action.command = types.Command(offer.title, APPLY, arguments=[argument])
     else:
         return None
     return action if capabilities.action_literals else action.command

@@ -1,59 +1,17 @@
-"""`codeAction/resolve`: does what the action promised, and answers with an edit that fits the text
-as it is then."""
+"""`codeAction/resolve`: the edit of an action that was chosen."""
 
 from __future__ import annotations
 
 from lsprotocol import types
 
-from lsp.action_asking import asker_for, told
-from lsp.action_requests import Asked, find, read_data
-from lsp.actions.perform import perform, perform_exactly
-from lsp.actions.proposal import Proposal
-from lsp.actions.works import Exact
-from lsp.changes import reanchored
+from lsp.action_editing import edit_for
+from lsp.action_requests import read_data
 from lsp.session import Session
-from lsp.workspace_edits import workspace_edit
 
 
 async def resolve(session: Session, action: types.CodeAction) -> types.CodeAction:
     """An action without our data, one with a command say, comes back as it was."""
     if action.data is None or action.edit is not None:
         return action
-    asked = find(session, read_data(action.data))
-    work = asked.offer.work
-    if isinstance(work, Exact):
-        proposal = perform_exactly(work)
-    else:
-        async with asker_for(session, asked) as asker:
-            proposal = await perform(work, asked.place, asker, session.folders)
-    action.edit = _edit(session, asked, proposal)
+    action.edit = await edit_for(session, read_data(action.data))
     return action
-
-
-def _edit(session: Session, asked: Asked, proposal: Proposal) -> types.WorkspaceEdit:
-    """For the document as it is now: whatever was typed elsewhere moves the changes with it."""
-    snapshot = asked.place.snapshot
-    document = session.documents.get(snapshot.uri)
-    if document is None or document.suspicion is not None:
-        raise told(session, "The document was closed meanwhile; nothing was changed.")
-    changes = proposal.changes
-    if proposal.region is not None:
-        moved = reanchored(changes, snapshot.text, document.text, proposal.region)
-        if moved is None:
-            raise told(
-                session,
-                "The code was changed while the model wrote; nothing was changed. Ask again.",
-            )
-        changes = moved
-    return workspace_edit(
-        uri=document.uri,
-        version=document.version,
-        text=document.text,
-        lines=document.lines,
-        changes=changes,
-        new_file=proposal.new_file,
-        title=asked.offer.title,
-        is_sure=proposal.is_sure,
-        encoding=session.encoding,
-        capabilities=session.client.capabilities,
-    )

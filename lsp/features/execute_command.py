@@ -1,12 +1,14 @@
-"""`workspace/executeCommand`: the actions whose result is no edit, and conversations in files."""
+"""`workspace/executeCommand`: actions whose result is no edit, edits for editors that cannot
+resolve actions, and conversations in files."""
 
 from __future__ import annotations
 
 from lsprotocol import types
 
 from lsp import chat_pages, protocol
-from lsp.action_asking import asker_for
-from lsp.action_requests import find, read_data
+from lsp.action_asking import asker_for, told
+from lsp.action_editing import edit_for
+from lsp.action_requests import ActionData, find, read_data
 from lsp.actions.explaining import explain
 from lsp.actions.works import Explain
 from lsp.errors import InvalidParamsError
@@ -16,6 +18,7 @@ from lsp.session import Session
 
 COMMANDS = [
     protocol.ACCEPTED,
+    protocol.APPLY,
     protocol.ASK,
     protocol.CHAT_PAGE,
     protocol.EXPLAIN,
@@ -27,6 +30,8 @@ async def execute_command(session: Session, params: types.ExecuteCommandParams) 
     """Answered when all is done. Raises RequestError; where it matters the user was told."""
     arguments = list(params.arguments or [])
     match params.command:
+        case protocol.APPLY if len(arguments) == 1:
+            await _apply(session, read_data(arguments[0]))
         case protocol.EXPLAIN if len(arguments) == 1 and as_object(arguments[0]) is not None:
             await _explain_offer(session, arguments[0])
         case protocol.EXPLAIN:
@@ -48,6 +53,12 @@ def _note_acceptance(session: Session, request_id: object) -> None:
     if not isinstance(request_id, (int, str)):
         raise InvalidParamsError("`sotto.accepted` takes the id of a request.")
     session.records.accept(request_id)
+
+
+async def _apply(session: Session, data: ActionData) -> None:
+    refusal = await session.client.apply_edit(await edit_for(session, data), data.title)
+    if refusal is not None:
+        raise told(session, f"The editor did not make the edit: {refusal}.")
 
 
 async def _explain_offer(session: Session, data: object) -> None:

@@ -48,6 +48,8 @@ async def test_capabilities() -> None:
             "save": {"includeText": False},
         }
         assert capabilities["executeCommandProvider"]["commands"] == [
+            "sotto.accepted",
+            "sotto.apply",
             "sotto.ask",
             "sotto.chat",
             "sotto.explain",

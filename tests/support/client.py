@@ -55,6 +55,8 @@ class Client:
         """What answers the server's requests of a method, given their parameters."""
         self.choices: dict[str, str] = {}
         """What the user chooses when a question with such a text comes; else nothing."""
+        self.applies: Json = {"applied": True}
+        """The answer to `workspace/applyEdit`."""
         self.settings: Any = None
         """The answer to `workspace/configuration`, for every section."""
         self.capabilities: Json = {}
@@ -130,6 +132,8 @@ class Client:
             result = [self.settings for _ in content["params"]["items"]]
         if content["method"] == "window/showDocument":
             result = {"success": True}
+        if content["method"] == "workspace/applyEdit":
+            result = self.applies
         if content["method"] == "window/showMessageRequest":
             message: str = content["params"]["message"]
             chosen = next((title for text, title in self.choices.items() if text in message), None)

@@ -152,7 +152,9 @@ class Permissions:
             faults.append("commitCharacters without commitCharactersSupport")
         documentation = as_object(item.get("documentation")) or {}
         is_markdown = documentation.get("kind") == "markdown"
-        if is_markdown and "markdown" not in (said.get("documentationFormat") or ()):
+        # Who says nothing of items may say it of hovers: Helix does, and renders both alike.
+        formats = said.get("documentationFormat") or self.value("textDocument.hover.contentFormat")
+        if is_markdown and "markdown" not in (formats or ()):
             faults.append("markdown where the client shows plain text")
         return faults
 

@@ -51,6 +51,19 @@ FORMS: dict[str, tuple[str, str, list[Call | Fault]]] = {
         "",
         [Call("list_files", {})],
     ),
+    "DeepSeek 3.1": (
+        "I look.<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>read_file<｜tool▁sep｜>"
+        '{"path": "a.py", "first_line": 3}<｜tool▁call▁end｜>'
+        "<｜tool▁call▁begin｜>list_files<｜tool▁sep｜>{}<｜tool▁call▁end｜><｜tool▁calls▁end｜>",
+        "I look.",
+        [READ, Call("list_files", {})],
+    ),
+    "DeepSeek 3": (
+        "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>read_file\n```json\n"
+        '{"path": "a.py", "first_line": 3}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>',
+        "",
+        [READ],
+    ),
     "Gemma 4": (
         '<|tool_call>call:read_file{path:<|"|>a, b}.py<|"|>,first_line:3,deep:{l:[1,<|"|>x<|"|>],'
         "yes:true}}<tool_call|>",

@@ -179,12 +179,23 @@ class Helix:
         `path` is the file's; behind some characters Helix has asked already.
         """
         self.press("C-x")
-        answer = self.wait_for(lambda: self.completions(path), "the answer")[-1]
+        # An older request may be answered first, and empty: the newer one took its place.
+        answer = self.wait_for(lambda: self._all_answered(path), "the answer")[-1]
         if not answer.result["items"]:
             return None
         item = answer.result["items"][0]
         self.wait_for_text(shown_label(item))
         return item
+
+    def _all_answered(self, path: Path) -> list[Exchange]:
+        """All requests for completions in a file, once there are answers to all; else nothing."""
+        n_sent = sum(
+            message.get("method") == "textDocument/completion"
+            and message["params"]["textDocument"]["uri"] == path.as_uri()
+            for _, message in self.messages()
+        )
+        answered = self.completions(path)
+        return answered if len(answered) == n_sent else []
 
     def completions(self, path: Path) -> list[Exchange]:
         """The requests for completions in a file that were answered."""

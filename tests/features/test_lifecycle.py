@@ -47,7 +47,10 @@ async def test_capabilities() -> None:
             "change": 2,
             "save": {"includeText": False},
         }
-        assert capabilities["executeCommandProvider"]["commands"] == ["sotto.explain"]
+        assert capabilities["executeCommandProvider"]["commands"] == [
+            "sotto.explain",
+            "sotto.accepted",
+        ]
         assert capabilities["codeActionProvider"]["resolveProvider"] is True
         assert result["serverInfo"]["name"] == "sotto"
 

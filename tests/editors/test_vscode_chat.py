@@ -15,7 +15,7 @@ from tests.support.scripted_serve import write_program
 from tests.support.tiny_chat import write_chat_model
 from tests.support.vscode import VSCode
 from tests.support.vscode_chat import ChatView
-from tests.support.vscode_process import Profile, Programs, sotto_program
+from tests.support.vscode_process import Profile, Programs, VSCodeProcess, sotto_program
 
 pytestmark = pytest.mark.editor
 
@@ -55,7 +55,7 @@ def open_with(
     vscode_programs: Programs, vsix: Path, page: Page, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Open]:
     """Opens a VS Code whose server is a program."""
-    processes = []
+    processes: list[VSCodeProcess] = []
 
     def start(program: Path, **machine: object) -> VSCode:
         folder = tmp_path_factory.mktemp("chat")

@@ -13,9 +13,9 @@ from pygls.protocol import default_converter
 
 from lsp.capabilities import ClientCapabilities, read_capabilities
 from tests.editors.conftest import StartHelix
+from tests.support.clients import initialize_params
 from tests.support.helix import Helix
 from tests.support.places import Place
-from tests.support.recorded_clients import recorded_initialize
 
 pytestmark = pytest.mark.editor
 
@@ -30,7 +30,7 @@ def total(items):
 
 def test_it_says_of_itself_what_was_recorded(helix: Helix) -> None:
     said = next(m["params"] for _, m in helix.messages() if m.get("method") == "initialize")
-    assert as_read(said) == as_read(recorded_initialize("helix"))
+    assert as_read(said) == as_read(initialize_params("helix"))
 
 
 def as_read(said: dict[str, object]) -> ClientCapabilities:

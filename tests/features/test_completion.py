@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from tests.support.client import InProcess, Json, in_process
+from tests.support.clients import initialize_params
 from tests.support.markers import marked
-from tests.support.recorded_clients import recorded_initialize
 from tests.support.scripted_engine import EngineMaker
 
 URI = "file:///project/a.py"
-HELIX: Json = recorded_initialize("helix")["capabilities"]
+HELIX: Json = initialize_params("helix")["capabilities"]
 BODY = "with open(path) as file:\n        return file.read()"
 
 

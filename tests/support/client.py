@@ -55,8 +55,6 @@ class Client:
         """What answers the server's requests of a method, given their parameters."""
         self.choices: dict[str, str] = {}
         """What the user chooses when a question with such a text comes; else nothing."""
-        self.applies: Json = {"applied": True}
-        """The answer to `workspace/applyEdit`."""
         self.settings: Any = None
         """The answer to `workspace/configuration`, for every section."""
         self.capabilities: Json = {}
@@ -126,18 +124,18 @@ class Client:
             error = {"code": -32601, "message": "refused"}
             self.send({"jsonrpc": "2.0", "id": content["id"], "error": error})
             return
-        if content["method"] in self.serves:
-            result = self.serves[content["method"]](content["params"])
         if content["method"] == "workspace/configuration":
             result = [self.settings for _ in content["params"]["items"]]
         if content["method"] == "window/showDocument":
             result = {"success": True}
         if content["method"] == "workspace/applyEdit":
-            result = self.applies
+            result = {"applied": True}
         if content["method"] == "window/showMessageRequest":
             message: str = content["params"]["message"]
             chosen = next((title for text, title in self.choices.items() if text in message), None)
             result = {"title": chosen} if chosen else None
+        if content["method"] in self.serves:
+            result = self.serves[content["method"]](content["params"])
         self.send({"jsonrpc": "2.0", "id": content["id"], "result": result})
 
     async def until(self, condition: Callable[[], bool]) -> None:

@@ -28,6 +28,7 @@ async def listed(client: Client) -> Json:
 async def old_editor() -> AsyncIterator[InProcess]:
     capabilities = copy.deepcopy(CAPABILITIES)
     del capabilities["textDocument"]["codeAction"]["resolveSupport"]
+    capabilities.setdefault("workspace", {})["applyEdit"] = True
     maker = EngineMaker(answer=lambda _request: f"```python\n{NEW}```")
     maker.supports_chat = True
     async with in_process(maker) as served:
@@ -50,7 +51,8 @@ async def test_an_editor_that_cannot_resolve_is_told_to_apply(old_editor: InProc
 
 async def test_what_the_editor_does_not_apply_is_said(old_editor: InProcess) -> None:
     client = old_editor.client
-    client.applies = {"applied": False, "failureReason": "another version"}
+    refusal = {"applied": False, "failureReason": "another version"}
+    client.serves["workspace/applyEdit"] = lambda _params: refusal
     action = await listed(client)
     with pytest.raises(ResponseError, match="did not make the edit: another version"):
         await client.request("workspace/executeCommand", action["command"])

@@ -15,7 +15,7 @@ from lsp.chat import history
 from lsp.chat.pages import beginning, read_page
 from lsp.chat.protocol import Message
 from tests.support.client import Client, InProcess, ResponseError, in_process
-from tests.support.recorded_clients import recorded_initialize
+from tests.support.clients import initialize_params
 from tests.support.scripted_engine import EngineMaker
 
 Json = dict[str, Any]
@@ -100,7 +100,7 @@ async def editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     maker = EngineMaker(answer=lambda _request: "It multiplies.")
     maker.supports_chat = True
     async with in_process(maker) as served:
-        capabilities = recorded_initialize("helix")["capabilities"]
+        capabilities = initialize_params("helix")["capabilities"]
         await served.client.initialize(folder=folder.as_uri(), capabilities=capabilities)
         await served.client.wait_ready()
         editor = Editor(served, folder)

@@ -1,11 +1,11 @@
-"""Photograph ghost text in a real Neovim, for the README.
+"""Photograph a real Neovim, for the README and the documentation.
 
     .venv/bin/python -m tests.editors.make_screenshot
 
-Types into a file in a real terminal emulator, waits until the built-in model's suggestion is on the
-screen, and writes what the screen shows to `docs/images/neovim-ghost-text.png`. Nothing is drawn or
-mended afterwards. Needs Xvfb, xterm, ImageMagick and the font (Debian: `apt-get install xvfb xterm
-imagemagick fonts-jetbrains-mono`).
+Works in a real terminal emulator and writes what its screen shows to `docs/images/neovim-*.png`:
+ghost text as the built-in model suggests it; the chat and the diff of a change, with an answer that
+a script says in a model's place. Nothing is drawn or mended afterwards. Needs Xvfb, xterm,
+ImageMagick and the font (Debian: `apt-get install xvfb xterm imagemagick fonts-jetbrains-mono`).
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
 from tests.support.nvim import Neovim
+from tests.support.nvim_chat import go_to_transcript, serve_script, until_answered, until_said
 from tests.support.nvim_process import ROOT, Home, find_neovim
 
-IMAGE = ROOT / "docs" / "images" / "neovim-ghost-text.png"
+IMAGES = ROOT / "docs" / "images"
 FONT = "JetBrains Mono"
 BACKGROUND, FOREGROUND = "#14161b", "#e0e2ea"
 """Neovim's own default colours, so that the terminal's edge does not show."""
@@ -54,6 +55,18 @@ def main():
 '''
 TYPED = "if __name__"
 
+ANSWER = """\
+`load` fails where a line of the file is empty: `csv` gives an empty row for it, and there is no \
+name and no count to take out of it. Leave such rows out:
+
+```python
+def load(path):
+    \"\"\"Read the items of a CSV file.\"\"\"
+    with open(path) as f:
+        return [Item(row[0], int(row[1])) for row in csv.reader(f) if row]
+```
+"""
+
 LOOKS = """
 vim.o.termguicolors = true
 vim.o.number = true
@@ -72,30 +85,71 @@ def main() -> int:
         return 1
     with tempfile.TemporaryDirectory(prefix="sotto-shot-") as name:
         folder = Path(name)
-        file = folder / "stock.py"
-        file.write_text(TEXT)
-        home = Home.make(folder / "home", before=LOOKS)
         with display(folder) as screen:
-            photograph(home, file, folder / "socket", screen)
-    say(f"{IMAGE.relative_to(ROOT)}: {IMAGE.stat().st_size} bytes")
+            with editor(folder / "ghost", screen, size="76x26") as (neovim, photograph):
+                suggest(neovim)
+                photograph("ghost-text")
+            with editor(folder / "chat", screen, size="140x32", answers=[ANSWER]) as (
+                neovim,
+                photograph,
+            ):
+                ask(neovim)
+                photograph("chat")
+                review(neovim)
+                photograph("diff")
     return 0
 
 
-def photograph(home: Home, file: Path, socket: Path, screen: str) -> None:
-    editor = home.command(find_neovim(), "--listen", str(socket), file.name)
+def suggest(neovim: Neovim) -> None:
+    neovim.press("GA")
+    neovim.type(TYPED)
+    say(f"suggested after {TYPED!r}: {neovim.expect_ghost().text!r}")
+
+
+def ask(neovim: Neovim) -> None:
+    neovim.press("13GVjj:Sotto chat<CR>")
+    neovim.type("Why does this fail for some files?")
+    neovim.press("<CR>")
+    until_said(neovim, "if row]")
+    until_answered(neovim)
+
+
+def review(neovim: Neovim) -> None:
+    go_to_transcript(neovim, "def load(path):")
+    neovim.press("ga")
+    neovim.wait_for(lambda: neovim.lua("return vim.bo.filetype") == "diff", "the diff")
+
+
+@contextlib.contextmanager
+def editor(
+    folder: Path, screen: str, *, size: str, answers: Sequence[str] = ()
+) -> Generator[tuple[Neovim, Callable[[str], None]]]:
+    """A Neovim on `stock.py` in a terminal, and what photographs it."""
+    project = folder / "shop"
+    (project / ".git").mkdir(parents=True)
+    (project / "stock.py").write_text(TEXT)
+    home = Home.make(folder / "home", before=LOOKS)
+    socket = folder / "socket"
     look = ["-fa", FONT, "-fs", "13", "-bg", BACKGROUND, "-fg", FOREGROUND, "-bw", "0", "-b", "14"]
-    terminal = ["xterm", *look, "-geometry", "76x26+0+0", "-tn", "xterm-direct", "-e", *editor]
-    with running(terminal, DISPLAY=screen, COLORTERM="truecolor", cwd=str(file.parent)):
+    terminal = ["xterm", *look, "-geometry", f"{size}+0+0", "-tn", "xterm-direct", "-e"]
+    terminal += home.command(find_neovim(), "--listen", str(socket))
+    with running(terminal, DISPLAY=screen, COLORTERM="truecolor", cwd=str(project)):
         wait_until(socket.exists, "Neovim")
         neovim = Neovim(socket)
+        neovim.wait_for(lambda: neovim.lua("return vim.v.vim_did_enter") == 1, "its start")
+        if answers:
+            serve_script(neovim, folder, answers)
+        neovim.command("edit stock.py")
         neovim.wait_until_ready()
-        neovim.press("GA")
-        neovim.type(TYPED)
-        ghost = neovim.expect_ghost()
-        neovim.lua("vim.cmd.redraw()")
-        time.sleep(1)  # until the terminal has drawn it; there is no way to ask
-        run(["import", "-window", "root", "-trim", "+repage", "-strip", str(IMAGE)], screen)
-        say(f"suggested after {TYPED!r}: {ghost.text!r}")
+
+        def photograph(name: str) -> None:
+            neovim.lua("vim.cmd.redraw()")
+            time.sleep(1)  # until the terminal has drawn it; there is no way to ask
+            image = IMAGES / f"neovim-{name}.png"
+            run(["import", "-window", "root", "-trim", "+repage", "-strip", str(image)], screen)
+            say(f"{image.relative_to(ROOT)}: {image.stat().st_size} bytes")
+
+        yield neovim, photograph
         neovim.close()
 
 
@@ -103,7 +157,7 @@ def photograph(home: Home, file: Path, socket: Path, screen: str) -> None:
 def display(folder: Path) -> Generator[str]:
     """A screen of its own, on the first free number."""
     number_read, number_write = os.pipe()
-    command = ["Xvfb", "-displayfd", str(number_write), "-screen", "0", "1400x1000x24"]
+    command = ["Xvfb", "-displayfd", str(number_write), "-screen", "0", "2000x1000x24"]
     command += ["-nolisten", "tcp"]
     log = (folder / "xvfb.log").open("wb")
     with log, subprocess.Popen(command, pass_fds=[number_write], stderr=log) as server:

@@ -260,3 +260,19 @@ def test_with_a_real_model_it_streams_and_stops(start_neovim: StartNeovim, tmp_p
 
 def _answer(neovim: Neovim) -> str:
     return "\n".join(transcript(neovim)).partition("# Sotto\n")[2]
+
+
+def test_the_chat_outlives_its_code_and_its_own_buffers(chatting: Callable[..., Neovim]) -> None:
+    neovim = chatting("Fine.")
+    say(neovim, "Well?")
+    until_said(neovim, "Fine.")
+    until_answered(neovim)
+    go_to_code(neovim, _code(neovim))
+    neovim.command("bwipeout!")
+    say(neovim, "And without it?")
+    until_said(neovim, "And without it?")
+    assert until_answered(neovim)[-1] == "Fine."
+    neovim.command("bwipeout!")
+    neovim.command("Sotto chat")
+    assert transcript(neovim) == [""]
+    assert "Error" not in neovim.messages()

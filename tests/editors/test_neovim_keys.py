@@ -137,7 +137,7 @@ def test_keys_can_be_others_or_none(start_neovim: StartNeovim, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"kyes": {}}, 'no option is called "kyes"; there is debounce_ms'),
+        ({"kyes": {}}, 'no option is called "kyes"; there is chat, debounce_ms'),
         ({"debounce_ms": "10"}, 'option "debounce_ms" is a string, a number was expected'),
         ({"keys": {"acept": "x"}}, 'no key is called "acept"; there is accept, accept_line'),
         ({"keys": {"accept": 1}}, 'key "accept" is a number, a string or false was expected'),

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import psutil
 import pytest
 
 from tests.editors.conftest import StartNeovim
-from tests.support.nvim import Neovim
-from tests.support.places import several_words, suggested
+from tests.support.nvim import Cursor, Neovim
+from tests.support.places import several_words, spliced, suggested
 
 pytestmark = pytest.mark.editor
 
@@ -164,6 +165,41 @@ def test_beside_another_language_server(start_neovim: StartNeovim, tmp_path: Pat
     neovim.settle()
     assert neovim.lines() == chosen
     assert ghost.text not in "\n".join(chosen)
+
+
+def test_beside_pyright(start_neovim: StartNeovim, tmp_path: Path) -> None:
+    """Both are attached; `<Tab>` indents, jumps in a snippet of its own, and accepts the ghost."""
+    program = str(Path(sys.executable).parent / "pyright-langserver")
+    before = (
+        f"vim.lsp.config('pyright', {{ cmd = {{ '{program}', '--stdio' }}, "
+        "filetypes = { 'python' } }) vim.lsp.enable('pyright')"
+    )
+    neovim = start_neovim(setup=SHOW_ALL, before=before)
+    ghost = suggested(neovim, tmp_path, lambda ghost: several_words(ghost) and is_python(neovim))
+    clients = "return vim.tbl_map(function(c) return c.name end, vim.lsp.get_clients({bufnr = 0}))"
+    neovim.wait_for(lambda: {"pyright", "sotto"} <= set(neovim.lua(clients)), "both")
+    before_tab = neovim.lines()
+    neovim.press("<Tab>")
+    assert neovim.lines() == spliced(before_tab, Cursor(ghost.row, ghost.col), ghost.text)
+
+    neovim.press("<Esc>ggOimport oss<Esc>")
+    said = "return vim.tbl_map(function(d) return d.source end, vim.diagnostic.get(0))"
+    neovim.wait_for(lambda: "Pyright" in neovim.lua(said), "what Pyright says")
+    neovim.press("<Esc>:%d<CR>i")
+    neovim.settle()
+    if neovim.ghost():
+        neovim.press("<C-]>")
+    neovim.press("<Tab>")
+    assert neovim.lines() == ["    "]
+    neovim.lua("vim.snippet.expand('f($1, $2)')")
+    neovim.type("a")
+    neovim.press("<Tab>")
+    neovim.type("b")
+    assert neovim.lines() == ["    f(a, b)"]
+
+
+def is_python(neovim: Neovim) -> bool:
+    return neovim.lua("return vim.bo.filetype") == "python"
 
 
 MENU_SERVER = """

@@ -184,7 +184,7 @@ local function show_windows()
     style_transcript(windows.transcript)
     local below = { split = 'below', win = windows.transcript, height = 6 }
     windows.input = vim.api.nvim_open_win(chat.input, false, below)
-    style(windows.input, { winfixheight = true })
+    style(windows.input, { winfixheight = true, fillchars = 'eob: ' })
   end
   vim.api.nvim_set_current_win(windows.input)
   show_state()
@@ -230,13 +230,14 @@ end
 ---@param content string
 function M.ask(content)
   local conversation, transcript = assert(chat).conversation, chat.transcript
+  if not vim.api.nvim_buf_is_valid(chat.code) then
+    -- The code was closed; the question's own buffer is no file.
+    chat.code = chat.input
+  end
   local client = server.client(chat.code)
   if not client then
     question.put_back(chat.input, content)
     return say(assert(server.absence(chat.code)))
-  end
-  if not vim.api.nvim_buf_is_valid(chat.code) then
-    chat.code = vim.fn.bufadd('')
   end
   local attachments = vim.list_extend(chat.attachments, question.attachments(content, chat.code))
   chat.attachments = {}
@@ -295,22 +296,26 @@ function M.stop()
   return chat ~= nil and chat.conversation:stop()
 end
 
---- Begin another conversation if this one was deleted.
----@param id string
-function M.forget(id)
-  if chat and chat.conversation.id == id then
-    M.new()
-  end
+local function begin()
+  local conversation = conversations.new()
+  switch(conversation, new_transcript(conversation.id))
+  warn_of_model(chat.transcript)
 end
 
 --- Begin another conversation.
 function M.new()
-  if chat then
-    local conversation = conversations.new()
-    switch(conversation, new_transcript(conversation.id))
-    warn_of_model(chat.transcript)
+  if is_usable() then
+    begin()
   end
   M.open()
+end
+
+--- Begin another conversation if this one was deleted.
+---@param id string
+function M.forget(id)
+  if is_usable() and chat.conversation.id == id then
+    begin()
+  end
 end
 
 --- Let the model look around in the project and propose edits, or not.

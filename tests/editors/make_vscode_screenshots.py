@@ -3,8 +3,8 @@
     .venv/bin/python -m tests.editors.make_vscode_screenshots
 
 Types into a file, waits until the built-in model's suggestion is on the screen, and writes what the
-screen shows to `docs/images/`. Nothing is drawn or mended afterwards. What the chat says is scripted, as
-no model that can chat comes with the project.
+screen shows to `docs/images/`. Nothing is drawn or mended afterwards. What the chat
+says is scripted, as no model that can chat comes with the project.
 """
 
 from __future__ import annotations

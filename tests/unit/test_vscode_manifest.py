@@ -62,8 +62,9 @@ def test_a_workspace_chooses_neither_server_nor_model_nor_commands_nor_instructi
 
 
 def test_commands_are_those_that_are_registered(manifest: dict[str, Any]) -> None:
-    code = "".join(path.read_text("utf-8") for path in (EXTENSION / "src").glob("*.ts"))
+    code = "".join(path.read_text("utf-8") for path in (EXTENSION / "src").rglob("*.ts"))
     registered = set(re.findall(r"^\s+'(sotto\.\w+)': \(\) =>", code, flags=re.MULTILINE))
+    registered |= set(re.findall(r"registerCommand\('(sotto\.[\w.]+)'", code))
     named = {command["command"] for command in manifest["contributes"]["commands"]}
     assert named == registered
 

@@ -298,3 +298,18 @@ def test_a_model_that_cannot_chat_says_so_and_another_can_be_chosen(open_with: O
     expect(chat.button("Send")).to_be_disabled()
     banner.get_by_role("button").click()
     vscode.page.locator(".quick-input-widget", has_text="the model that suggests").wait_for()
+
+
+def test_the_participant_answers_in_vs_codes_own_chat(open_with: Open, tmp_path: Path) -> None:
+    answers = tmp_path / "answers.json"
+    answers.write_text(json.dumps(["It **subtracts**."]))
+    program = write_program(tmp_path / "bin", answers)
+    vscode = open_with(program, user={"chat.disableAIFeatures": False})
+    vscode.open(vscode.folder / "calc.py")
+    vscode.wait_until_ready()
+    session = vscode.page.locator(".interactive-session")
+    session.locator(".chat-editor-container .monaco-editor").first.click()
+    vscode.type("@sotto what is wrong?")
+    vscode.press("Escape", "Enter")
+    answer = session.locator(".interactive-response")
+    expect(answer.first.locator("strong")).to_have_text("subtracts")

@@ -53,14 +53,8 @@ ANSWER = """\
 
 stock.py
 ```python
-<<<<<<< SEARCH
         for item in self.items:
             value += item.price * item.count
-=======
-        value = 0.0
-        for item in self.items:
-            value += item.price * item.count
->>>>>>> REPLACE
 ```
 
 A loop over an empty list then leaves it at **0.0**.

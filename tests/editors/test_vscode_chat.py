@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +13,13 @@ from playwright.sync_api import Page, expect
 
 from tests.support.scripted_serve import write_program
 from tests.support.tiny_chat import write_chat_model
-from tests.support.vscode import VSCode
+from tests.support.vscode import TIMEOUT_S, VSCode
 from tests.support.vscode_chat import ChatView
 from tests.support.vscode_process import Profile, Programs, VSCodeProcess, sotto_program
 
 pytestmark = pytest.mark.editor
+
+expect.set_options(timeout=1000 * TIMEOUT_S)
 
 CODE = "def add(a, b):\n    return a - b\n"
 FIXED = CODE.replace("-", "+")
@@ -47,7 +49,8 @@ class Talk:
         self.answers.write_text(json.dumps(answers))
 
 
-Open = Callable[[Path], VSCode]
+Settings = Mapping[str, object]
+Open = Callable[..., VSCode]
 
 
 @pytest.fixture(scope="module")
@@ -57,13 +60,14 @@ def open_with(
     """Opens a VS Code whose server is a program."""
     processes: list[VSCodeProcess] = []
 
-    def start(program: Path, **machine: object) -> VSCode:
+    def start(
+        program: Path, *, user: Settings | None = None, machine: Settings | None = None
+    ) -> VSCode:
         folder = tmp_path_factory.mktemp("chat")
         (folder / "project").mkdir()
         (folder / "project" / "calc.py").write_text(CODE)
         profile = Profile(vscode_programs, folder / "profile")
-        settings = {name.replace("_", "."): value for name, value in machine.items()}
-        profile.write_settings({}, {"sotto.server.path": str(program)} | settings)
+        profile.write_settings(user, {"sotto.server.path": str(program), **(machine or {})})
         profile.install(vsix)
         processes.append(profile.start())
         return VSCode(page, processes[-1].address, folder / "project")
@@ -255,7 +259,8 @@ def test_a_conversation_survives_a_reload_and_is_in_the_list(talk: Talk) -> None
     talk.chat.ask("What does calc do?")
     talk.chat.wait_until_answered(1)
     talk.chat.field.fill("half a quest")
-    talk.vscode.page.reload()
+    with talk.vscode.page.expect_navigation():
+        talk.vscode.run("Developer: Reload Window")
     talk.vscode.wait_until_ready()
     expect(talk.chat.turns.first).to_contain_text("What does calc do?")
     expect(talk.chat.turns.first).to_contain_text("It adds.")
@@ -273,8 +278,8 @@ def test_a_tiny_model_answers_through_the_real_engine(
     open_with: Open, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     model = write_chat_model(tmp_path_factory.mktemp("model") / "tiny-chat.gguf")
-    settings = {"sotto_model_path": str(model), "sotto_chat_maxTokens": 32}
-    vscode = open_with(sotto_program(), **settings)
+    settings = {"sotto.model.path": str(model), "sotto.chat.maxTokens": 32}
+    vscode = open_with(sotto_program(), machine=settings)
     vscode.open(vscode.folder / "calc.py")
     vscode.wait_until_ready()
     chat = ChatView(vscode)
@@ -293,3 +298,18 @@ def test_a_model_that_cannot_chat_says_so_and_another_can_be_chosen(open_with: O
     expect(chat.button("Send")).to_be_disabled()
     banner.get_by_role("button").click()
     vscode.page.locator(".quick-input-widget", has_text="the model that suggests").wait_for()
+
+
+def test_the_participant_answers_in_vs_codes_own_chat(open_with: Open, tmp_path: Path) -> None:
+    answers = tmp_path / "answers.json"
+    answers.write_text(json.dumps(["It **subtracts**."]))
+    program = write_program(tmp_path / "bin", answers)
+    vscode = open_with(program, user={"chat.disableAIFeatures": False})
+    vscode.open(vscode.folder / "calc.py")
+    vscode.wait_until_ready()
+    session = vscode.page.locator(".interactive-session")
+    session.locator(".chat-editor-container .monaco-editor").first.click()
+    vscode.type("@sotto what is wrong?")
+    vscode.press("Escape", "Enter")
+    answer = session.locator(".interactive-response")
+    expect(answer.first.locator("strong")).to_have_text("subtracts")

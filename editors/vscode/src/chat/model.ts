@@ -51,7 +51,9 @@ export class ChatModel implements vscode.LanguageModelChatProvider, vscode.Dispo
         detail: 'on this machine',
         maxInputTokens: Math.floor(model.n_ctx * 0.75),
         maxOutputTokens: Math.floor(model.n_ctx * 0.25),
-        capabilities: {},
+        // VS Code's chat takes no other model, and then asks not even `@sotto`. Tools that come with a
+        // request are left out all the same: the answer is in words.
+        capabilities: { toolCalling: true },
       },
     ];
   }

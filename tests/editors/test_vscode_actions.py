@@ -273,7 +273,7 @@ def test_no_instruction_is_no_rewrite(say: Say) -> None:
     field.wait_for()
     vscode.press("Escape")
     field.wait_for(state="hidden")
-    assert not vscode.notifications()
+    vscode.wait_for(lambda: not vscode.notifications(), "no message")
     assert vscode.lines() == before
 
 
@@ -332,7 +332,7 @@ def test_an_explanation_is_shown_beside_the_code(say: Say) -> None:
     vscode = say("It says whether `x` is **positive**.")
     opened(vscode, "explain.py", SIMPLE, 3, 5)
     choose(vscode, "Explain `positive`", SOURCE)
-    vscode.page.wait_for_selector('.tab[aria-label*="Preview explanation.md"]')
+    vscode.page.wait_for_selector('.tab[aria-label*="Preview 20"]')
 
     def rendered() -> bool:
         """Markdown, not its source: the word is in bold type."""

@@ -93,9 +93,10 @@ def vsix() -> Path:
     return build_extension()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def page(vscode_programs: Programs) -> Iterator[Page]:
-    # Not for the whole session: Playwright's event loop would be in the way of other tests' own.
+    # Each module's own: where one leaves the focus is nothing the next should know. Nor for the
+    # whole session: Playwright's event loop would be in the way of other tests' own.
     with browser_page(vscode_programs) as page:
         yield page
 

@@ -161,6 +161,7 @@ class Client:
         options: object = None,
         folder: str | None = None,
         process_id: int | None = None,
+        name: str | None = None,
     ) -> Json:
         """`initialize` and `initialized`; by default a client with ghost text."""
         self.capabilities = (
@@ -175,6 +176,7 @@ class Client:
                 "workspaceFolders": [{"uri": folder, "name": "folder"}] if folder else None,
                 "capabilities": self.capabilities,
                 "initializationOptions": options,
+                **({"clientInfo": {"name": name}} if name else {}),
             },
         )
         self.notify("initialized", {})

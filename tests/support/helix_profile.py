@@ -27,14 +27,18 @@ class Profile:
         server: list[str] | None = None,
         settings: Mapping[str, object] | None = None,
         beside: tuple[str, list[str]] | None = None,
+        pipe: str = "sotto pipe",
     ) -> Profile:
         """The configuration is the one in `editors/helix`, with the checkout's own server behind a
         `wire_tap`. `settings` are the server's, as dotted keys; `beside` is the name and command
-        of another server for Python."""
+        of another server for Python, `pipe` the shell's command that rewrites."""
         profile = Profile(folder)
         profile.project.mkdir(parents=True, exist_ok=True)
         tap = [sys.executable, "-m", "tests.support.wire_tap", str(profile.wire)]
         profile.write_configuration([*tap, *(server or sotto_command())], settings or {})
+        keys = (PLUGIN / "config.toml").read_text(encoding="utf-8")
+        keys = keys.replace("sotto pipe 2", f"{pipe} 2")
+        (profile.configuration / "config.toml").write_text(keys)
         if beside is not None:
             profile.add_server(*beside)
         return profile
@@ -53,9 +57,6 @@ class Profile:
 
     def write_configuration(self, server: list[str], settings: Mapping[str, object]) -> None:
         self.configuration.mkdir(parents=True, exist_ok=True)
-        (self.configuration / "config.toml").write_text(
-            (PLUGIN / "config.toml").read_text(encoding="utf-8")
-        )
         text = (PLUGIN / "languages.toml").read_text(encoding="utf-8")
         command = f"command = {json.dumps(server[0])}\nargs = {json.dumps(server[1:])}\n"
         text = text.replace('command = "sotto"\nargs = ["serve"]\n', command)

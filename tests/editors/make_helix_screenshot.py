@@ -23,7 +23,8 @@ from tests.editors.make_screenshot import (
     running,
     say,
 )
-from tests.support.helix import Helix, Profile
+from tests.support.helix import Helix
+from tests.support.helix_profile import Profile
 from tests.support.nvim_process import ROOT
 from tests.support.tmux import find_program
 

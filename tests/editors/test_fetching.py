@@ -135,3 +135,13 @@ def test_without_a_debian_mirror_it_says_what_to_do(editors: ModuleType, tmp_pat
         editors.EditorsError, match=r"install Neovim 0.12, .* or newer .* SOTTO_NVIM"
     ):
         editors.debian_mirror(tmp_path / "apt")
+
+
+def test_pyright_is_looked_for_in_the_cache_alone(editors: ModuleType, tmp_path: Path) -> None:
+    with pytest.raises(editors.EditorsError, match="`make editors` fetches it"):
+        editors.pyright(may_fetch=False)
+    program = tmp_path / "cache/sotto/editors" / f"pyright-{editors.PYRIGHT}"
+    program /= "node_modules/.bin/pyright-langserver"
+    program.parent.mkdir(parents=True)
+    program.touch()
+    assert editors.pyright(may_fetch=False) == program

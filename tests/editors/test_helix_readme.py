@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.helix import PLUGIN, TIMEOUT_S
+from tests.support.helix import TIMEOUT_S
+from tests.support.helix_profile import PLUGIN
 from tests.support.nvim_process import sotto_command
 from tests.support.tmux import Terminal, find_program
 

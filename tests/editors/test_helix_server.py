@@ -1,4 +1,4 @@
-"""What lies around the suggestions in Helix: code actions, settings, a server that was killed, and
+"""What lies around the suggestions in Helix: settings, a server that was killed, and
 texts of every kind."""
 
 from __future__ import annotations
@@ -19,14 +19,6 @@ from tests.support.places import Place
 
 pytestmark = pytest.mark.editor
 
-UNDOCUMENTED = """\
-def total(items):
-    result = 0
-    for item in items:
-        result += item
-    return result
-"""
-
 
 def test_it_says_of_itself_what_was_recorded(helix: Helix) -> None:
     said = next(m["params"] for _, m in helix.messages() if m.get("method") == "initialize")
@@ -36,21 +28,6 @@ def test_it_says_of_itself_what_was_recorded(helix: Helix) -> None:
 def as_read(said: dict[str, object]) -> ClientCapabilities:
     params = {"processId": None, "rootUri": None, "capabilities": said["capabilities"]}
     return read_capabilities(default_converter().structure(params, types.InitializeParams))
-
-
-def test_a_code_action_writes_a_docstring_and_one_undo_takes_it_back(helix: Helix) -> None:
-    path = helix.profile.project / "undocumented.py"
-    path.write_text(UNDOCUMENTED)
-    helix.open(path)
-    helix.act("Write docstring for `total`")
-    helix.wait_for(lambda: helix.exchanges("codeAction/resolve"), "the action")
-    helix.wait_for(lambda: '"""' in helix.screen(), "a docstring")
-    saved = helix.save(path).decode()
-    lines = UNDOCUMENTED.splitlines(keepends=True)
-    assert saved.startswith(lines[0] + '    """')
-    assert saved.endswith("".join(lines[1:]))
-    helix.press("u")
-    assert helix.save(path).decode() == UNDOCUMENTED
 
 
 def test_a_wrong_setting_is_said(start_helix: StartHelix) -> None:

@@ -159,6 +159,7 @@ class Client:
         options: object = None,
         folder: str | None = None,
         process_id: int | None = None,
+        name: str | None = None,
     ) -> Json:
         """`initialize` and `initialized`; by default a client with ghost text."""
         self.capabilities = (
@@ -173,6 +174,7 @@ class Client:
                 "workspaceFolders": [{"uri": folder, "name": "folder"}] if folder else None,
                 "capabilities": self.capabilities,
                 "initializationOptions": options,
+                **({"clientInfo": {"name": name}} if name else {}),
             },
         )
         self.notify("initialized", {})

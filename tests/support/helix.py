@@ -10,9 +10,8 @@ import contextlib
 import itertools
 import json
 import re
-import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,11 +21,10 @@ from lsprotocol import types
 
 from lsp.line_index import LineIndex
 from lsp.positions import Encoding, locate
-from tests.support.nvim_process import ROOT, sotto_command
+from tests.support.helix_profile import Profile
 from tests.support.places import PLACES, Place
 from tests.support.tmux import Terminal
 
-PLUGIN = ROOT / "editors" / "helix"
 TIMEOUT_S = 30.0
 """How long anything may take before a test fails; far above what it takes on a loaded machine."""
 
@@ -46,61 +44,6 @@ class Exchange:
     sent_s: float
     """By the machine's monotonic clock, as is the next one."""
     answered_s: float
-
-
-@dataclass(frozen=True)
-class Profile:
-    """A home folder for one Helix, with a project beside it."""
-
-    folder: Path
-
-    @staticmethod
-    def make(
-        folder: Path,
-        *,
-        server: list[str] | None = None,
-        settings: Mapping[str, object] | None = None,
-    ) -> Profile:
-        """The configuration is the one in `editors/helix`, with the checkout's own server behind a
-        `wire_tap`. `settings` are the server's, as dotted keys."""
-        profile = Profile(folder)
-        profile.project.mkdir(parents=True, exist_ok=True)
-        tap = [sys.executable, "-m", "tests.support.wire_tap", str(profile.wire)]
-        profile.write_configuration([*tap, *(server or sotto_command())], settings or {})
-        return profile
-
-    @property
-    def project(self) -> Path:
-        return self.folder / "project"
-
-    @property
-    def wire(self) -> Path:
-        return self.folder / "wire.jsonl"
-
-    @property
-    def configuration(self) -> Path:
-        return self.folder / "config" / "helix"
-
-    def write_configuration(self, server: list[str], settings: Mapping[str, object]) -> None:
-        self.configuration.mkdir(parents=True, exist_ok=True)
-        (self.configuration / "config.toml").write_text(
-            (PLUGIN / "config.toml").read_text(encoding="utf-8")
-        )
-        text = (PLUGIN / "languages.toml").read_text(encoding="utf-8")
-        command = f"command = {json.dumps(server[0])}\nargs = {json.dumps(server[1:])}\n"
-        text = text.replace('command = "sotto"\nargs = ["serve"]\n', command)
-        text = text.replace('{ PYTHONPATH = "" }', f"{{ PYTHONPATH = {json.dumps(str(ROOT))} }}")
-        lines = "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items())
-        text = text.replace(
-            "[language-server.sotto.config]\n", "[language-server.sotto.config]\n" + lines
-        )
-        (self.configuration / "languages.toml").write_text(text)
-
-    def variables(self) -> dict[str, str]:
-        names = ("CONFIG", "DATA", "STATE", "CACHE")
-        return {"HOME": str(self.folder)} | {
-            f"XDG_{name}_HOME": str(self.folder / name.lower()) for name in names
-        }
 
 
 @dataclass(frozen=True)
@@ -238,13 +181,22 @@ class Helix:
         return path.read_bytes()
 
     def act(self, title: str) -> None:
-        """Choose a code action. Helix lists the enabled ones as they came and selects the first."""
+        """Choose a code action by a part of its title. Helix selects the first of its menu."""
+        titles = self.offered()
+        (position,) = (i for i, offered in enumerate(titles) if title in offered)
+        self.press(*["Down"] * position, "Enter")
+
+    def offered(self) -> list[str]:
+        """Open the menu of code actions; returns the server's titles in Helix's order."""
         n_before = len(self.exchanges("textDocument/codeAction"))
         self.press("Space", "a")
-        self.wait_for_text(title)
-        offered = self.exchanges("textDocument/codeAction")[n_before:][-1].result
-        titles = [action["title"] for action in offered if "disabled" not in action]
-        self.press(*["Down"] * titles.index(title), "Enter")
+        new = self.wait_for(
+            lambda: self.exchanges("textDocument/codeAction")[n_before:], "the code actions"
+        )
+        actions = [action for action in new[-1].result if "disabled" not in action]
+        titles = [action["title"] for action in sorted(actions, key=_rank)]
+        self.wait_for_text(titles[0][:40])
+        return titles
 
     # What a person sees
 
@@ -341,6 +293,14 @@ def _exchange(asked: Json, answered: Json) -> Exchange:
         asked["at_s"],
         answered["at_s"],
     )
+
+
+def _rank(action: Json) -> tuple[int, bool, bool]:
+    """Where Helix puts a code action in its menu; those of one rank stay as they came."""
+    kinds = ("quickfix", "refactor.extract", "refactor.inline", "refactor.rewrite", "source")
+    kind = action.get("kind", "")
+    place = next((i for i, first in enumerate(kinds) if f"{kind}.".startswith(f"{first}.")), 9)
+    return place, not action.get("diagnostics"), not action.get("isPreferred", False)
 
 
 def shown_label(item: Json) -> str:

@@ -245,3 +245,20 @@ async def test_switched_off_nothing_is_offered() -> None:
 async def test_a_document_that_is_not_known_has_no_actions(client: Client) -> None:
     text, span = cut_selection("x = ▮1\n")
     assert await list_actions(client, "file:///never.py", text, span) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "subject"), [("helix", "`area`"), ("another editor", "the selection")]
+)
+async def test_a_cursor_of_one_character_selects_nothing(name: str, subject: str) -> None:
+    """In Helix each cursor is a selection."""
+    maker = EngineMaker()
+    maker.supports_chat = True
+    async with in_process(maker) as served:
+        await served.client.initialize(capabilities=dict(CAPABILITIES), name=name)
+        await served.client.wait_ready()
+        source = "def area(w, h):\n    return ⟦w⟧ * h\n"
+        titles = {action["title"] for action in await offered(served.client, source)}
+        assert f"Simplify {subject}" in titles
+        longer = await offered(served.client, source.replace("w⟧ * h", "w * h⟧"))
+        assert "Simplify the selection" in {action["title"] for action in longer}

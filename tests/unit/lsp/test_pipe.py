@@ -9,37 +9,17 @@ import pytest
 
 from lsp import pipe as module
 from lsp.pipe import PipeOptions, pipe
-from tests.support.scripted_engine import ScriptedEngine
+from tests.support.scripted_pipe import PipeEngine
 
 OLD = "    total = 0\n    for item in items:\n        total += item\n    return total\n"
 NEW = "return sum(items)"
 
 
-class Engine(ScriptedEngine):
-    """Also an asynchronous context manager, as the real one is."""
-
-    said = f"```python\n{NEW}\n```"
-    can_chat = True
-
-    def __init__(self, config: object) -> None:
-        super().__init__(
-            config,  # type: ignore[arg-type]
-            answer=lambda _request: self.said,
-            supports_chat=self.can_chat,
-        )
-
-    async def __aenter__(self) -> Engine:
-        self.start()
-        return self
-
-    async def __aexit__(self, *_error: object) -> None:
-        await self.close()
-
-
 class Run:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._patch = monkeypatch
-        monkeypatch.setattr(module, "Engine", Engine)
+        monkeypatch.setattr(module, "Engine", PipeEngine)
+        monkeypatch.setattr(PipeEngine, "said", f"```python\n{NEW}\n```")
 
     def __call__(self, data: bytes, instruction: str = "use sum") -> int:
         self._patch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(data)))
@@ -86,7 +66,7 @@ def test_what_cannot_be_done_comes_out_as_it_went_in(
 def test_an_answer_with_faults_changes_nothing(
     run: Run, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Engine, "said", "```python\nreturn sum(\n```")
+    monkeypatch.setattr(PipeEngine, "said", "```python\nreturn sum(\n```")
     assert run(OLD.encode()) == 1
     captured = capfdbinary.readouterr()
     assert captured.out == OLD.encode()
@@ -96,7 +76,7 @@ def test_an_answer_with_faults_changes_nothing(
 def test_a_model_that_cannot_follow_instructions(
     run: Run, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Engine, "can_chat", False)
+    monkeypatch.setattr(PipeEngine, "can_chat", False)
     assert run(OLD.encode()) == 1
     captured = capfdbinary.readouterr()
     assert captured.out == OLD.encode()

@@ -11,13 +11,12 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
 from inference import InferenceError
-from lsp.action_requests import Asked
+from lsp.action_requests import Asked, told
 from lsp.actions.abilities import inability
 from lsp.actions.asking import Asker
 from lsp.actions.proposal import RefusedError
 from lsp.client import Progress
 from lsp.context.related import related_texts
-from lsp.errors import RequestFailedError
 from lsp.project_path import path_in_project
 from lsp.session import Session
 
@@ -66,12 +65,6 @@ async def asker_for(session: Session, asked: Asked) -> AsyncGenerator[Asker]:
         finally:
             asker.cancel()
             shown.end()
-
-
-def told(session: Session, reason: str) -> RequestFailedError:
-    """The error of a request whose reason the user sees, whatever the editor does with errors."""
-    session.client.show_warning(f"Sotto: {reason}")
-    return RequestFailedError(reason)
 
 
 class ProgressDisplay:

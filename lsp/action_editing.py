@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from lsprotocol import types
 
-from lsp.action_asking import asker_for, told
-from lsp.action_requests import ActionData, Asked, find
+from lsp.action_asking import asker_for
+from lsp.action_requests import ActionData, Asked, find, told
 from lsp.actions.perform import perform, perform_exactly
 from lsp.actions.proposal import Proposal
 from lsp.actions.works import Exact

@@ -107,13 +107,20 @@ def read_data(value: object) -> ActionData:
         raise InvalidParamsError(f"This is no code action of Sotto: {error}.") from error
 
 
+def told(session: Session, reason: str) -> RequestFailedError:
+    """The error of a request whose reason the user sees, whatever the editor does with errors."""
+    session.client.show_warning(f"Sotto: {reason}")
+    return RequestFailedError(reason)
+
+
 def find(session: Session, data: ActionData) -> Asked:
-    """The action that `data` means. Raises RequestFailedError if the text has changed since."""
+    """The action that `data` means. Raises RequestFailedError if the text has changed since; the
+    user was told."""
     document = session.documents.get(data.uri)
     if document is None:
-        raise RequestFailedError("The document was closed; open it and ask again.")
+        raise told(session, "The document was closed; open it and ask again.")
     if document.version != data.version or document.suspicion is not None:
-        raise RequestFailedError("The text has changed since; ask for the action again.")
+        raise told(session, "The text has changed since; ask for the action again.")
     diagnostics = [data.diagnostic] if data.diagnostic else []
     place = place_of(session, document, data.range, diagnostics)
     if data.instruction is not None and data.id == "rewrite":
@@ -126,5 +133,5 @@ def find(session: Session, data: ActionData) -> Asked:
         ]
     found = next((offer for offer in offers if offer is not None), None)
     if found is None:
-        raise RequestFailedError("The action does not fit here any more; ask for it again.")
+        raise told(session, "The action does not fit here any more; ask for it again.")
     return Asked(place, found)

@@ -13,8 +13,8 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from pygls.uris import from_fs_path, to_fs_path
 
-from lsp.action_asking import ProgressDisplay, told
-from lsp.action_requests import DataPosition, DataRange, place_of
+from lsp.action_asking import ProgressDisplay
+from lsp.action_requests import DataPosition, DataRange, place_of, told
 from lsp.chat.open_files import proposals
 from lsp.chat.pages import ANSWER, YOU, beginning, read_page, reference
 from lsp.chat.protocol import ChatParams, Event, TextDelta

@@ -3,18 +3,22 @@ resolve actions, and conversations in files."""
 
 from __future__ import annotations
 
+import logging
+
 from lsprotocol import types
 
 from lsp import chat_pages, protocol
-from lsp.action_asking import asker_for, told
+from lsp.action_asking import asker_for
 from lsp.action_editing import edit_for
-from lsp.action_requests import ActionData, find, read_data
+from lsp.action_requests import ActionData, find, read_data, told
 from lsp.actions.explaining import explain
 from lsp.actions.works import Explain
 from lsp.errors import InvalidParamsError
 from lsp.json_values import as_object
 from lsp.scratch_files import new_file
 from lsp.session import Session
+
+logger = logging.getLogger(__name__)
 
 COMMANDS = [
     protocol.ACCEPTED,
@@ -70,6 +74,11 @@ async def _explain_offer(session: Session, data: object) -> None:
         text = await explain(asked.offer.work, asked.place, asker)
     title = f"# {asked.offer.title}\n\n"
     if session.client.capabilities.show_document:
-        await session.client.show_document(new_file("explanations", title + text))
-    else:
-        session.client.show_info(text)
+        try:
+            await session.client.show_document(new_file("explanations", title + text))
+        except OSError as error:
+            # What took a minute to write is not lost for want of a folder.
+            logger.warning("An explanation could not be written to a file: %s", error)
+        else:
+            return
+    session.client.show_info(text)

@@ -178,6 +178,8 @@ async def test_an_action_of_an_older_version_is_refused(held: InProcess) -> None
     with pytest.raises(ResponseError) as refused:
         await resolve(held.client, action)
     assert "The text has changed since" in str(refused.value)
+    (shown,) = held.client.received("window/showMessage")
+    assert "The text has changed since" in shown["message"]
     held.client.notify("textDocument/didClose", {"textDocument": {"uri": URI}})
     with pytest.raises(ResponseError, match="was closed"):
         await resolve(held.client, action)
@@ -355,6 +357,22 @@ async def test_an_explanation_opens_as_a_document(
     assert await future is None
     (shown,) = [r for r in held.client.requests if r["method"] == "window/showDocument"]
     check_explanation(Path(shown["params"]["uri"].removeprefix("file://")))
+
+
+async def test_without_a_folder_for_it_an_explanation_is_a_message(
+    held: InProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sotto").write_text("no folder")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    action = await listed(held.client, "Explain `area`")
+    _, future = held.client.start_request(
+        "workspace/executeCommand",
+        {"command": "sotto.explain", "arguments": action["command"]["arguments"]},
+    )
+    await held.maker.submitted(1)
+    say(held, "It multiplies.")
+    assert await future is None
+    assert held.client.received("window/showMessage")[-1]["message"] == "It multiplies.\n"
 
 
 def check_explanation(path: Path) -> None:

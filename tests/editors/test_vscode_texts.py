@@ -22,9 +22,14 @@ def opened(vscode: VSCode, name: str, text: str) -> Path:
     path = vscode.folder / name
     path.write_bytes(text.encode())
     vscode.open(path)
-    vscode.press("Control+End")
     row = text.count("\n") + 1
-    vscode.wait_for(lambda: vscode.cursor()[0] == row, "the cursor in the last line")
+
+    def is_at_end() -> bool:
+        # The first key may come before the editor has the focus.
+        vscode.press("Control+End")
+        return vscode.cursor()[0] == row
+
+    vscode.wait_for(is_at_end, "the cursor in the last line")
     vscode.wait_until_ready()
     return path
 

@@ -26,8 +26,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from debian_editors import EDITORS, Editor
 
 RECIPE = 1
 """Raise it when what is unpacked, or how, changes: older cached folders are made anew."""
@@ -35,55 +36,6 @@ RECIPE = 1
 SUITE = "forky"
 """The Debian release whose editors are new enough."""
 
-
-@dataclass(frozen=True)
-class Editor:
-    name: str
-    variable: str
-    package: str
-    at_least: tuple[int, int]
-    banner: str
-    """What `--version` says, as a pattern with the version's first two numbers."""
-    binary: str
-    proof: tuple[str, ...]
-    """Arguments of a run that fails if the editor lacks what Sotto needs."""
-    runtime: tuple[str, str] | None = None
-    """The variable that says where its runtime files are, and their place in the root."""
-    asks_version: str = "--version"
-
-
-EDITORS = {
-    "nvim": Editor(
-        name="Neovim",
-        variable="SOTTO_NVIM",
-        package="neovim",
-        at_least=(0, 12),
-        banner=r"NVIM v(\d+)\.(\d+)",
-        binary="usr/bin/nvim",
-        proof=("--headless", "--clean", "+lua assert(vim.lsp.inline_completion.enable)", "+q"),
-        runtime=("VIMRUNTIME", "usr/share/nvim/runtime"),
-    ),
-    "hx": Editor(
-        name="Helix",
-        variable="SOTTO_HELIX",
-        package="hx",
-        at_least=(25, 7),
-        banner=r"helix (\d+)\.(\d+)",
-        binary="usr/lib/hx/hx",
-        proof=("--health", "python"),
-        runtime=("HELIX_RUNTIME", "usr/lib/hx/runtime"),
-    ),
-    "tmux": Editor(
-        name="tmux",
-        variable="SOTTO_TMUX",
-        package="tmux",
-        at_least=(3, 2),
-        banner=r"tmux (\d+)\.(\d+)",
-        binary="usr/bin/tmux",
-        proof=("-V",),
-        asks_version="-V",
-    ),
-}
 
 PYRIGHT = "1.1.414"
 """Another language server, to run beside Sotto; from npm, as there is no Debian package."""
@@ -146,7 +98,7 @@ def find(editor: Editor) -> Path | None:
             wanted = f"{editor.name} {dotted(editor.at_least)} or newer is needed"
             raise EditorsError(f"{editor.variable}={named} {found}; {wanted}")
         return Path(named)
-    on_path = shutil.which(Path(editor.binary).name)
+    on_path = shutil.which(editor.program)
     if on_path and (version_of(editor, Path(on_path)) or (0, 0)) >= editor.at_least:
         return Path(on_path)
     return cached(editor)
@@ -154,7 +106,7 @@ def find(editor: Editor) -> Path | None:
 
 def cached(editor: Editor) -> Path | None:
     folder = folder_of(editor)
-    program = folder / "bin" / Path(editor.binary).name
+    program = folder / "bin" / editor.program
     try:
         stamp = json.loads((folder / "stamp.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -164,7 +116,7 @@ def cached(editor: Editor) -> Path | None:
 
 
 def fetch(editor: Editor) -> Path:
-    """Unpack the editor into the cache and return its program. Slow the first time: about 20 MB."""
+    """Unpack the editor into the cache and return its program. Slow the first time."""
     with locked(folder_of(editor)):
         return cached(editor) or unpack(editor)
 
@@ -180,7 +132,7 @@ def unpack(editor: Editor) -> Path:
             shutil.rmtree(stale)
     root, apt = folder / "root", folder / "apt"
     root.mkdir()
-    say(f"fetching {editor.name} from Debian {SUITE}; once, about 20 MB")
+    say(f"fetching {editor.name} from Debian {SUITE}; once, about {editor.n_mb} MB")
     started = time.monotonic()
     packages = download(editor.package, apt, f"deb [signed-by={keyring}] {mirror} {SUITE} main\n")
     for package in packages:
@@ -189,10 +141,9 @@ def unpack(editor: Editor) -> Path:
     loader = next(iter(sorted(libraries.glob("ld-linux*.so.*"))))
     binary = root / editor.binary
     run([patchelf, "--set-interpreter", loader, "--force-rpath", "--set-rpath", libraries, binary])
-    program = folder / "bin" / binary.name
+    program = folder / "bin" / editor.program
     program.parent.mkdir()
-    variable = f'{editor.runtime[0]}="{root / editor.runtime[1]}" ' if editor.runtime else ""
-    program.write_text(f'#!/bin/sh\n{variable}exec "{binary}" "$@"\n')
+    program.write_text(starter(editor, root))
     program.chmod(0o755)
     run([program, *editor.proof])
     stamp = {
@@ -204,6 +155,22 @@ def unpack(editor: Editor) -> Path:
     shutil.rmtree(apt)
     say(f"{editor.name} unpacked in {time.monotonic() - started:.0f} s: {program}")
     return program
+
+
+def starter(editor: Editor, root: Path) -> str:
+    """A shell script that runs the editor with its runtime files where they were unpacked."""
+    lines = [f'export {name}="{only(root, place)}"' for name, place in editor.runtime]
+    dump = f'"--dump-file={only(root, editor.dump)}" ' if editor.dump else ""
+    lines.append(f'exec "{root / editor.binary}" {dump}"$@"')
+    return "\n".join(["#!/bin/sh", *lines, ""])
+
+
+def only(root: Path, pattern: str) -> Path:
+    """The one path below the root that fits."""
+    found = list(root.glob(pattern))
+    if len(found) != 1:
+        raise EditorsError(f"{len(found)} paths fit {pattern}, not one. {by_hand()}")
+    return found[0]
 
 
 def download(package: str, apt: Path, source: str) -> list[Path]:
@@ -297,7 +264,7 @@ def dotted(version: tuple[int, int]) -> str:
 
 
 def folder_of(editor: Editor) -> Path:
-    return cache_folder() / Path(editor.binary).name
+    return cache_folder() / editor.program
 
 
 def cache_folder() -> Path:

@@ -108,9 +108,16 @@ def vscode_settings() -> dict[str, object]:
 
 
 @pytest.fixture(scope="module")
+def other_extensions() -> list[Path]:
+    """VSIX files to install beside Sotto; a module may have some."""
+    return []
+
+
+@pytest.fixture(scope="module")
 def _shared_vscode(
     vscode_programs: Programs,
     vsix: Path,
+    other_extensions: list[Path],
     page: Page,
     vscode_settings: dict[str, object],
     tmp_path_factory: pytest.TempPathFactory,
@@ -120,7 +127,8 @@ def _shared_vscode(
     _write_hostile_settings(project, folder / "ran")
     profile = Profile(vscode_programs, folder / "profile")
     profile.write_settings(vscode_settings, {"sotto.server.path": str(sotto_program())})
-    profile.install(vsix)
+    for extension in [vsix, *other_extensions]:
+        profile.install(extension)
     process = profile.start()
     try:
         vscode = VSCode(page, process.address, project)

@@ -19,7 +19,11 @@ def editors() -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules["ci_editors"] = module  # where its dataclasses look up their annotations
-    spec.loader.exec_module(module)
+    sys.path.insert(0, str(ROOT / ".ci"))  # it imports its neighbour
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.pop(0)
     return module
 
 
@@ -32,7 +36,7 @@ def program(path: Path, version_line: str) -> Path:
 
 @pytest.fixture(autouse=True)
 def nothing_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for variable in ("SOTTO_NVIM", "SOTTO_HELIX", "SOTTO_TMUX"):
+    for variable in ("SOTTO_NVIM", "SOTTO_HELIX", "SOTTO_EMACS", "SOTTO_TMUX"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -77,9 +81,10 @@ def test_one_on_the_path_is_taken_if_it_is_new_enough(
 
 
 @pytest.mark.parametrize(
-    ("name", "version_line"), [("hx", "helix 25.07.1 (a05c151b)"), ("tmux", "tmux 3.3a")]
+    ("name", "version_line"),
+    [("hx", "helix 25.07.1 (a05c151b)"), ("emacs", "GNU Emacs 30.2"), ("tmux", "tmux 3.3a")],
 )
-def test_what_drives_helix_is_known_by_its_version(
+def test_each_is_known_by_its_version(
     editors: ModuleType, tmp_path: Path, name: str, version_line: str
 ) -> None:
     on_path = program(tmp_path / "bin" / name, version_line)

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.editors.conftest import USER_SETTINGS, Started
+from tests.support.tiny_models import tiny_models
 from tests.support.vscode import VSCode
 from tests.support.vscode_process import Profile, Programs, sotto_program
 from tests.support.wheels import sotto_wheel
@@ -189,6 +190,27 @@ def test_a_missing_model_is_told_and_the_built_in_one_goes_on(started: Started) 
         expect_suggestion(vscode)
     finally:
         started.profile.write_settings(USER_SETTINGS, machine)
+
+
+def test_another_model_while_it_runs(started: Started, tmp_path: Path) -> None:
+    vscode = started.vscode
+    open_example(vscode, "another.py")
+    vscode.wait_until_ready()
+    _, builtin, *_ = vscode.status().split()
+    model = tmp_path / "another.gguf"  # its name is written inside: "crafted"
+    model.write_bytes(tiny_models()["qwen3"].to_bytes())
+    machine = {"sotto.server.path": str(sotto_program())}
+    started.profile.write_settings(USER_SETTINGS, machine | {"sotto.model.path": str(model)})
+    try:
+        vscode.wait_for(lambda: "crafted" in vscode.status(), "the status to name it")
+        vscode.wait_until_ready()
+        expect_suggestion(vscode)
+    finally:
+        started.profile.write_settings(USER_SETTINGS, machine)
+    vscode.press("Escape")
+    vscode.wait_for(lambda: builtin in vscode.status(), "the built-in model to be back")
+    vscode.wait_until_ready()
+    expect_suggestion(vscode)
 
 
 @pytest.fixture

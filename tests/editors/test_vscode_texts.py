@@ -35,12 +35,11 @@ def opened(vscode: VSCode, name: str, text: str) -> Path:
 
 
 def suggested(vscode: VSCode) -> str:
-    """Type on until something is suggested; ask for it where nothing comes by itself."""
+    """Type on until something is suggested."""
     for character in "first_value":
         vscode.type(character)
         if vscode.is_soon(vscode.ghost, 2):
             return vscode.settled_ghost()
-    vscode.press("Alt+Backslash")
     return vscode.expect_ghost()
 
 

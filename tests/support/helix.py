@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import psutil
 from lsprotocol import types
@@ -24,26 +23,14 @@ from lsp.positions import Encoding, locate
 from tests.support.helix_profile import Profile
 from tests.support.places import PLACES, Place
 from tests.support.tmux import Terminal
+from tests.support.wire_log import Exchange, Json, WireLog
 
 TIMEOUT_S = 30.0
 """How long anything may take before a test fails; far above what it takes on a loaded machine."""
 
 _NUMBER = itertools.count()
 
-Json = dict[str, Any]
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """A request and its answer."""
-
-    params: Json
-    result: Any
-    error: Json | None
-    sent_s: float
-    """By the machine's monotonic clock, as is the next one."""
-    answered_s: float
 
 
 @dataclass(frozen=True)
@@ -65,12 +52,13 @@ class Suggested:
         return applied(self.text, self.item["textEdit"]).encode()
 
 
-class Helix:
+class Helix(WireLog):
     """A running Helix."""
 
     def __init__(
         self, program: Path, profile: Profile, *files: Path, columns: int = 110, rows: int = 30
     ) -> None:
+        super().__init__(profile.wire)
         self.profile = profile
         log = profile.folder / "helix.log"
         self.terminal = Terminal(
@@ -216,35 +204,6 @@ class Helix:
 
     # What is known besides
 
-    def messages(self) -> list[tuple[str, Json]]:
-        """What went over the wire, with the sender."""
-        return [(line["from"], line["message"]) for line in self._lines()]
-
-    def notifications(self, method: str) -> list[Json]:
-        return [
-            message["params"]
-            for _, message in self.messages()
-            if message.get("method") == method and "id" not in message
-        ]
-
-    def exchanges(self, method: str) -> list[Exchange]:
-        """The editor's requests that were answered, in the order of the answers."""
-        waiting: dict[object, Json] = {}
-        found: list[Exchange] = []
-        for line in self._lines():
-            message = line["message"]
-            if line["from"] == "editor" and message.get("method") == method:
-                waiting[message.get("id")] = line  # a server that was started anew counts anew
-            elif line["from"] == "server" and "method" not in message:
-                asked = waiting.pop(message.get("id"), None)
-                if asked is not None:
-                    found.append(_exchange(asked, line))
-        return found
-
-    def is_open(self, path: Path) -> bool:
-        opened = self.notifications("textDocument/didOpen")
-        return any(params["textDocument"]["uri"] == path.as_uri() for params in opened)
-
     def wait_until_ready(self, n_servers: int = 1) -> None:
         """Wait until the model of the server is loaded, of the second one after a restart."""
 
@@ -278,22 +237,6 @@ class Helix:
                     found.append(child.pid)
         return found
 
-    def _lines(self) -> list[Json]:
-        wire = self.profile.wire
-        text = wire.read_text(encoding="utf-8") if wire.exists() else ""
-        # The last line may be half written.
-        return [json.loads(line) for line in text.rpartition("\n")[0].splitlines()]
-
-
-def _exchange(asked: Json, answered: Json) -> Exchange:
-    return Exchange(
-        asked["message"]["params"],
-        answered["message"].get("result"),
-        answered["message"].get("error"),
-        asked["at_s"],
-        answered["at_s"],
-    )
-
 
 def _rank(action: Json) -> tuple[int, bool, bool]:
     """Where Helix puts a code action in its menu; those of one rank stay as they came."""
@@ -308,11 +251,11 @@ def shown_label(item: Json) -> str:
     return item["label"].removesuffix("…").strip()[:20]
 
 
-def applied(text: str, edit: Json) -> str:
-    """The text after a `TextEdit` of the server, in the encoding Helix has chosen."""
+def applied(text: str, edit: Json, encoding: Encoding = Encoding.UTF8) -> str:
+    """The text after a `TextEdit` of the server; Helix chooses UTF-8."""
     lines = LineIndex(text)
     start, end = (
-        locate(text, lines, types.Position(**edit["range"][which]), Encoding.UTF8).offset
+        locate(text, lines, types.Position(**edit["range"][which]), encoding).offset
         for which in ("start", "end")
     )
     return text[:start] + edit["newText"] + text[end:]

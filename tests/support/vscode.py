@@ -95,6 +95,9 @@ class VSCode:
     def go_to(self, line: int, column: int) -> None:
         self._quick_input("Control+g", f":{line}:{column}")
         self.press("Enter")
+        # The cursor may be there already: keys before the field is gone would be the field's.
+        self._wait_until_closed()
+        self.page.locator(".editor-instance .monaco-editor.focused").wait_for()
         self.wait_for(lambda: self.cursor() == (line, column), f"the cursor at {line}:{column}")
 
     def saved(self, path: Path) -> str:

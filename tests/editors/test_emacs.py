@@ -1,0 +1,82 @@
+"""The recipe for Emacs in `docs/editors.md`, in a real Emacs with the built-in model."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.support.emacs import Emacs
+from tests.support.helix import shown_label
+from tests.support.places import PLACES, Place
+from tests.support.tmux import find_program
+
+pytestmark = pytest.mark.editor
+
+UNDOCUMENTED = "def perimeter(radius):\n    ‸return 2 * 3.14 * radius\n"
+
+
+@pytest.fixture(scope="module")
+def emacs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emacs]:
+    emacs = Emacs(find_program("emacs"), tmp_path_factory.mktemp("emacs"))
+    yield emacs
+    emacs.close()
+
+
+def is_multi_line(text: str) -> bool:
+    return "\n" in text.strip()
+
+
+def is_one_line(text: str) -> bool:
+    return "\n" not in text
+
+
+@pytest.mark.parametrize("kind", [is_one_line, is_multi_line])
+def test_accepting_makes_the_text_the_server_promised(
+    emacs: Emacs, kind: Callable[[str], bool]
+) -> None:
+    for number, place in enumerate(PLACES):
+        if place.extension != "py":
+            continue
+        path = emacs.open(f"{kind.__name__}{number}.py", place)
+        item = emacs.complete()
+        if item and kind(item["textEdit"]["newText"]):
+            assert emacs.save(path) == emacs.after(place, item)
+            return
+    raise AssertionError("no place brought such a suggestion")
+
+
+def test_characters_outside_the_basic_plane(emacs: Emacs) -> None:
+    place = Place("py", "import logging\n\nname = '😀𝒳é'; logger = logging.ge‸\n")
+    path = emacs.open("astral.py", place)
+    item = emacs.complete()
+    assert item, "nothing was suggested"
+    assert emacs.save(path) == emacs.after(place, item)
+
+
+def test_accepting_from_the_list(emacs: Emacs) -> None:
+    place = Place("py", "import logging\n\nlogger = logging.‸\n")
+    path = emacs.open("listed.py", place)
+    emacs.command("completion-help-at-point")
+    emacs.wait_for_text("*Completions*")
+    item = emacs.exchanges("textDocument/completion")[-1].result["items"][0]
+    emacs.wait_for_text(shown_label(item))
+    emacs.press("M-Down", "M-Enter")
+    emacs.wait_until_changed()
+    assert emacs.save(path) == emacs.after(place, item)
+
+
+def test_a_docstring_and_its_undo(emacs: Emacs) -> None:
+    place = Place("py", UNDOCUMENTED)
+    path = emacs.open("docstring.py", place)
+    emacs.command("eglot-code-actions")
+    emacs.wait_for_text("[eglot] Pick an action")
+    emacs.terminal.type("Write docstring for `perimeter`")
+    emacs.press("Enter")
+    emacs.wait_until_changed()
+    (function,) = ast.parse(emacs.save(path)).body
+    assert isinstance(function, ast.FunctionDef)
+    assert ast.get_docstring(function)
+    emacs.press("C-/")
+    assert emacs.save(path) == place.before + place.after

@@ -22,11 +22,17 @@ def choose(vscode: VSCode, title: str, menu: str = QUICK_FIX) -> None:
 
 
 def _open_menu(vscode: VSCode, menu: str) -> Locator:
-    if menu == QUICK_FIX:
-        vscode.press("Control+.")
-    else:
-        vscode.run(menu)
     rows = vscode.page.locator(".action-widget .monaco-list-row.action:not(.option-disabled)")
+    # Like a person, who asks again when VS Code shows no menu: just after a file was opened it may
+    # have nothing to show yet.
+    for patience_s in (5, 10, 20):
+        if menu == QUICK_FIX:
+            vscode.press("Control+.")
+        else:
+            vscode.run(menu)
+        if vscode.is_soon(rows.first.is_visible, patience_s):
+            break
+        vscode.press("Escape")
     rows.first.wait_for()
     return rows
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from pygls.uris import to_fs_path
 
 from lsp.chat.proposals import Proposals
-from lsp.chat.workspace import Workspace
 from lsp.document_store import Document
+from lsp.project.workspace import Workspace
 from lsp.session import Session
 
 

@@ -7,8 +7,9 @@ from lsprotocol import types
 from lsp.action_asking import asker_for
 from lsp.action_requests import ActionData, Asked, find, told
 from lsp.actions.perform import perform, perform_exactly
-from lsp.actions.proposal import Proposal
-from lsp.actions.works import Exact
+from lsp.actions.proposal import Proposal, RefusedError
+from lsp.actions.sorting_imports import sort_imports
+from lsp.actions.works import Exact, SortImports
 from lsp.changes import reanchored
 from lsp.session import Session
 from lsp.workspace_edits import workspace_edit
@@ -17,13 +18,20 @@ from lsp.workspace_edits import workspace_edit
 async def edit_for(session: Session, data: ActionData) -> types.WorkspaceEdit:
     """Raises RequestFailedError, of which the user was told."""
     asked = find(session, data)
+    return _edit(session, asked, await _proposal(session, asked))
+
+
+async def _proposal(session: Session, asked: Asked) -> Proposal:
     work = asked.offer.work
     if isinstance(work, Exact):
-        proposal = perform_exactly(work)
-    else:
-        async with asker_for(session, asked) as asker:
-            proposal = await perform(work, asked.place, asker, session.folders)
-    return _edit(session, asked, proposal)
+        return perform_exactly(work)
+    if isinstance(work, SortImports):
+        try:
+            return await sort_imports(asked.place, session.folders)
+        except RefusedError as refusal:
+            raise told(session, str(refusal)) from refusal
+    async with asker_for(session, asked) as asker:
+        return await perform(work, asked.place, asker, session.folders)
 
 
 def _edit(session: Session, asked: Asked, proposal: Proposal) -> types.WorkspaceEdit:

@@ -13,6 +13,28 @@ _IMPORTS = frozenset({"import_statement", "import_from_statement", "future_impor
 _HEADS = frozenset({"comment", "hash_bang_line"})
 
 
+def is_import(node: Node) -> bool:
+    return node.type in _IMPORTS
+
+
+def imported(tree: SourceTree, node: Node) -> frozenset[tuple[str, str]]:
+    """What an import of Python names, with its module (`a.b`), and what it is called from here on;
+    `*` for everything."""
+    prefix = "__future__." if node.type == "future_import_statement" else ""
+    module = node.child_by_field_name("module_name")
+    if module is not None:
+        prefix = tree.cut(module) if tree.cut(module).endswith(".") else f"{tree.cut(module)}."
+    found: set[tuple[str, str]] = set()
+    for child in node.children_by_field_name("name"):
+        name, alias = child.child_by_field_name("name"), child.child_by_field_name("alias")
+        full = tree.cut(name or child)
+        called = tree.cut(alias) if alias else full if prefix else full.partition(".")[0]
+        found.add((prefix + full, called))
+    if any(child.type == "wildcard_import" for child in node.named_children):
+        found.add((f"{prefix}*", "*"))
+    return frozenset(found)
+
+
 def split_imports(code: str, old: str, language: Language) -> tuple[tuple[str, ...], str]:
     """The imports an answer begins with, and the rest. None are split off where the old text began
     with imports, too, or where they are all there is."""
@@ -28,11 +50,11 @@ def split_imports(code: str, old: str, language: Language) -> tuple[tuple[str, .
 
 def added_imports(tree: SourceTree, imports: tuple[str, ...], eol: str) -> tuple[Change, ...]:
     """The change that adds those the document does not have yet: none, or one insertion."""
-    present = {tree.cut(node) for node in tree.root.named_children if node.type in _IMPORTS}
+    present = {tree.cut(node) for node in tree.root.named_children if is_import(node)}
     new = list(dict.fromkeys(line for line in imports if line not in present))
     if not new:
         return ()
-    own = [node for node in tree.root.named_children if node.type in _IMPORTS]
+    own = [node for node in tree.root.named_children if is_import(node)]
     # Those after the first other statement are there for a reason of their own.
     block = own[: _n_joined(tree, own)]
     before = block[-1] if block else _head(tree)
@@ -47,7 +69,7 @@ def added_imports(tree: SourceTree, imports: tuple[str, ...], eol: str) -> tuple
 def _leading_imports(tree: SourceTree) -> list[Node]:
     found: list[Node] = []
     for node in tree.root.named_children:
-        if node.type not in _IMPORTS:
+        if not is_import(node):
             break
         found.append(node)
     return found

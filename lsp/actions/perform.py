@@ -10,6 +10,7 @@ from lsp.actions.instructing import rewrite
 from lsp.actions.naming import rename
 from lsp.actions.place import Place
 from lsp.actions.proposal import Proposal
+from lsp.actions.sorting_imports import sort_imports
 from lsp.actions.works import (
     Exact,
     Explain,
@@ -18,6 +19,7 @@ from lsp.actions.works import (
     Keeps,
     Rename,
     Rewrite,
+    SortImports,
     Work,
     WriteTests,
 )
@@ -39,6 +41,8 @@ async def perform(
     match work:
         case Exact():
             return perform_exactly(work)
+        case SortImports():
+            return await sort_imports(place, folders)
         case FillBody() if fills:
             return await fill_body(work, place, asker)
         case FillBody():

@@ -15,7 +15,8 @@ from lsp.action_requests import (
 from lsp.actions.abilities import inability
 from lsp.actions.offers import ASK, Kind, Offer, offers_at
 from lsp.actions.place import Place
-from lsp.actions.works import Rewrite
+from lsp.actions.sorting_imports import NO_SORTER, has_sorter
+from lsp.actions.works import Rewrite, SortImports
 from lsp.protocol import APPLY, EXPLAIN, REWRITE
 from lsp.session import Session
 from lsp.warm_up import cursor_moved
@@ -113,6 +114,8 @@ def _obstacle(session: Session, offer: Offer) -> str | None:
             "This editor cannot ask for the instruction: write it in a comment that begins with "
             "`sotto:`, select both, and choose the action again."
         )
+    if isinstance(offer.work, SortImports) and not has_sorter(session.folders):
+        return NO_SORTER
     if offer.id == "tests" and not session.client.capabilities.creates_files:
         return "This editor cannot create a file from a code action."
     return None

@@ -50,11 +50,16 @@ def split_imports(code: str, old: str, language: Language) -> tuple[tuple[str, .
 
 def added_imports(tree: SourceTree, imports: tuple[str, ...], eol: str) -> tuple[Change, ...]:
     """The change that adds those the document does not have yet: none, or one insertion."""
-    present = {tree.cut(node) for node in tree.root.named_children if is_import(node)}
-    new = list(dict.fromkeys(line for line in imports if line not in present))
+    own = [node for node in tree.root.named_children if is_import(node)]
+    present = {tree.cut(node) for node in own}
+    known = frozenset[tuple[str, str]]().union(*(imported(tree, node) for node in own))
+    new = [
+        line.replace("\n", eol)
+        for line in dict.fromkeys(imports)
+        if line not in present and not _is_covered(line, known, tree.language)
+    ]
     if not new:
         return ()
-    own = [node for node in tree.root.named_children if is_import(node)]
     # Those after the first other statement are there for a reason of their own.
     block = own[: _n_joined(tree, own)]
     before = block[-1] if block else _head(tree)
@@ -64,6 +69,17 @@ def added_imports(tree: SourceTree, imports: tuple[str, ...], eol: str) -> tuple
     end = line_end(tree.text, tree.span(before).end)
     gap = "" if block else eol
     return (Change(Span(end, end), gap + "".join(eol + line for line in new)),)
+
+
+def _is_covered(line: str, known: frozenset[tuple[str, str]], language: Language) -> bool:
+    """Whether all that a line of Python imports is imported under the same names."""
+    tree = tree_of(line, language)
+    named = (
+        [imported(tree, node) for node in tree.root.named_children if is_import(node)]
+        if tree
+        else []
+    )
+    return any(named) and all(names <= known for names in named)
 
 
 def _leading_imports(tree: SourceTree) -> list[Node]:
@@ -82,12 +98,13 @@ def _n_joined(tree: SourceTree, imports: list[Node]) -> int:
     for node in tree.root.named_children:
         if node.start_byte in starts:
             n_joined += 1
-        elif node.type not in _HEADS and not _is_docstring(node):
+        elif node.type not in _HEADS and not is_docstring(node):
             break
     return n_joined
 
 
-def _is_docstring(node: Node) -> bool:
+def is_docstring(node: Node) -> bool:
+    """Whether it is a string that stands by itself."""
     inner = node.named_children
     return node.type == "expression_statement" and len(inner) == 1 and inner[0].type == "string"
 
@@ -96,10 +113,10 @@ def _head(tree: SourceTree) -> Node | None:
     """What comes before imports: a `#!` line, a licence, the module's docstring."""
     last: Node | None = None
     for node in tree.root.named_children:
-        if not _is_docstring(node) and not (node.type in _HEADS and _is_apart(node)):
+        if not is_docstring(node) and not (node.type in _HEADS and _is_apart(node)):
             break
         last = node
-        if _is_docstring(node):
+        if is_docstring(node):
             break
     return last
 
@@ -107,6 +124,6 @@ def _head(tree: SourceTree) -> Node | None:
 def _is_apart(comment: Node) -> bool:
     """Whether it is no comment on the code below it."""
     following = comment.next_named_sibling
-    if following is None or following.type in _HEADS or _is_docstring(following):
+    if following is None or following.type in _HEADS or is_docstring(following):
         return True
     return following.start_point.row > comment.end_point.row + 1

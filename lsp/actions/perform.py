@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from lsp.actions.asking import Asker
 from lsp.actions.filling import ask_for_documentation, fill_body, fill_documentation
 from lsp.actions.instructing import rewrite
@@ -25,6 +23,7 @@ from lsp.actions.works import (
 )
 from lsp.actions.writing_tests import write_tests
 from lsp.changes import Span
+from lsp.project.workspace import Workspace
 
 
 def perform_exactly(work: Exact) -> Proposal:
@@ -33,16 +32,14 @@ def perform_exactly(work: Exact) -> Proposal:
     return Proposal(work.changes, region)
 
 
-async def perform(
-    work: Work, place: Place, asker: Asker, folders: tuple[Path, ...] = ()
-) -> Proposal:
-    """Raises RefusedError, and InferenceError if the engine fails. `folders` are the open ones."""
+async def perform(work: Work, place: Place, asker: Asker, workspace: Workspace) -> Proposal:
+    """Raises RefusedError, and InferenceError if the engine fails."""
     fills = asker.model.supports_fim
     match work:
         case Exact():
             return perform_exactly(work)
         case SortImports():
-            return await sort_imports(place, folders)
+            return await sort_imports(place, workspace.folders)
         case FillBody() if fills:
             return await fill_body(work, place, asker)
         case FillBody():
@@ -56,7 +53,7 @@ async def perform(
         case Rename():
             return await rename(work, place, asker)
         case WriteTests():
-            return await write_tests(work, place, asker, folders)
+            return await write_tests(work, place, asker, workspace)
         case Explain():
             raise TypeError("an explanation is no edit")
 

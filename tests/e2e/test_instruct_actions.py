@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from bench.action_cases import load_cases
-from bench.actions import find_offer, marked_place
+from bench.actions import find_offer, marked_place, workspace_of
 from inference import (
     ChatPrompt,
     Engine,
@@ -112,7 +112,7 @@ async def test_each_case_ends_in_an_edit_or_a_refusal(model: Path, tmp_path: Pat
                 if isinstance(offer.work, Explain):
                     await explain(offer.work, place, asker)
                     continue
-                await perform(offer.work, place, asker)
+                await perform(offer.work, place, asker, workspace_of(case, tmp_path))
             except RefusedError:
                 ends["refusal"] += 1
             else:

@@ -13,13 +13,22 @@ from lsp.project.workspace import Workspace
 from lsp.session import Session
 
 
-def proposals(session: Session) -> Proposals:
-    """A view of the project as it is now; what the user types from here on does not change it."""
-    known = {path: document for document in session.documents if (path := _path(document))}
+def workspace(session: Session) -> Workspace:
+    """The project as it is now; what the user types from here on does not change it."""
+    known = open_documents(session)
     texts = {path: document.text for path, document in known.items() if not document.is_oversize}
-    versions = {path: document.version for path, document in known.items()}
-    workspace = Workspace(session.folders, open_text=texts.get)
-    return Proposals(workspace, version=versions.get, encoding=session.encoding)
+    return Workspace(session.folders, open_text=texts.get)
+
+
+def proposals(session: Session) -> Proposals:
+    """The same, with what a model proposes for it."""
+    versions = {path: document.version for path, document in open_documents(session).items()}
+    return Proposals(workspace(session), version=versions.get, encoding=session.encoding)
+
+
+def open_documents(session: Session) -> dict[Path, Document]:
+    """By their files, with links followed."""
+    return {path: document for document in session.documents if (path := _path(document))}
 
 
 def workspace_key(session: Session) -> str:

@@ -3,8 +3,6 @@ resolve actions, and conversations in files."""
 
 from __future__ import annotations
 
-import logging
-
 from lsprotocol import types
 
 from lsp import chat_pages, protocol
@@ -17,8 +15,6 @@ from lsp.errors import InvalidParamsError
 from lsp.json_values import as_object
 from lsp.scratch_files import new_file
 from lsp.session import Session
-
-logger = logging.getLogger(__name__)
 
 COMMANDS = [
     protocol.ACCEPTED,
@@ -78,7 +74,10 @@ async def _explain_offer(session: Session, data: object) -> None:
             await session.client.show_document(new_file("explanations", title + text))
         except OSError as error:
             # What took a minute to write is not lost for want of a folder.
-            logger.warning("An explanation could not be written to a file: %s", error)
+            reason = error.strerror or type(error).__name__
+            session.client.show_warning(
+                f"Sotto: the explanation is shown here, as no file could be written ({reason})."
+            )
         else:
             return
     session.client.show_info(text)

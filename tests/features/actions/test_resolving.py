@@ -320,7 +320,7 @@ async def test_without_a_folder_for_it_an_explanation_is_a_message(
     assert await future is None
     why, text = (m["message"] for m in held.client.received("window/showMessage")[-2:])
     assert why == (
-        "Sotto: the explanation is shown here, as no file could be written (Not a directory)."
+        "Sotto: the explanation is shown here, as no file can be written: Not a directory."
     )
     assert text == "It multiplies.\n"
 

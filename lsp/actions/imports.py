@@ -74,11 +74,9 @@ def added_imports(tree: SourceTree, imports: tuple[str, ...], eol: str) -> tuple
 def _is_covered(line: str, known: frozenset[tuple[str, str]], language: Language) -> bool:
     """Whether all that a line of Python imports is imported under the same names."""
     tree = tree_of(line, language)
-    named = (
-        [imported(tree, node) for node in tree.root.named_children if is_import(node)]
-        if tree
-        else []
-    )
+    if tree is None:
+        return False
+    named = [imported(tree, node) for node in tree.root.named_children if is_import(node)]
     return any(named) and all(names <= known for names in named)
 
 

@@ -20,7 +20,7 @@ from lsp.actions.imports import imported, is_import
 from lsp.actions.place import Place
 from lsp.actions.proposal import FaultyAnswerError, Proposal, RefusedError
 from lsp.actions.source_tree import SourceTree, tree_of, walk
-from lsp.changes import Span, apply, minimal
+from lsp.changes import Span, apply, minimal, shifted
 from lsp.context.surroundings import lines_of, to_newlines
 from lsp.line_index import LineIndex
 from lsp.project.programs import run, trusted
@@ -60,16 +60,20 @@ async def sort_imports(place: Place, folders: tuple[Path, ...]) -> Proposal:
     """Without changes where the imports are in order. Raises RefusedError."""
     path = place.path
     assert path is not None, "can_sort"
-    old = to_newlines(place.text.removeprefix("\ufeff"))
+    unmarked = place.text.removeprefix("\ufeff")
+    old = to_newlines(unmarked)
     new = await _sorted(old, path, folders)
     if new == old:
         return Proposal()
     region, new_region = _difference(old, new)
     try:
         _check_nothing_else(_tree(old, place), region, _tree(new, place), new_region)
-        lines = LineIndex(place.text)
+        lines = LineIndex(unmarked)
         whole = Span(_moved(region.start, old, lines), _moved(region.end, old, lines))
-        changes = minimal(place.text, whole, new_region.cut(new), place.snapshot.eol)
+        changes = shifted(
+            minimal(unmarked, whole, new_region.cut(new), place.snapshot.eol),
+            by=len(place.text) - len(unmarked),
+        )
         check_parses(place, apply(place.text, changes))
     except FaultyAnswerError as fault:
         raise RefusedError(f"The text with sorted imports {fault}; nothing was changed.") from None

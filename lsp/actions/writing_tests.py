@@ -41,15 +41,17 @@ async def write_tests(
 ) -> Proposal:
     """Raises RefusedError if two tries bring no tests that fit."""
     function, language = work.definition, place.language
+    assert place.path is not None, "can_have_tests"
     target, old = _target(work, place, workspace)
     there = tree_of(old, language) if old is not None else None
     if old is not None and (there is None or there.root.has_error):
-        raise RefusedError(f"{target.name} is there already and does not parse: mend it first.")
+        fault = "does not parse: mend it first" if there else "is too long to add to"
+        raise RefusedError(f"{target.name} is there already and {fault}.")
     question = (
         f"{shown_part(Target(place, place.lines(function.span)), asker)}\n\n"
         f"Task: write tests for `{function.name}` with {_FRAMEWORKS[language.id]}, "
         f"{_addition(target.name, there) if there else f'as the whole new file {target.name}.'} It "
-        f"imports what it tests from {place.path.name if place.path else ''}. Answer with "
+        f"imports what it tests from {place.path.name}. Answer with "
         f"{'the new tests' if there else 'the file'} in one fenced code block, and with nothing "
         "else."
     )

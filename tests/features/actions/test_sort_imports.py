@@ -118,6 +118,14 @@ async def test_the_files_own_form_stays(project: Project, eol: str, bom: str) ->
     )
 
 
+async def test_a_bom_before_the_first_import_stays(project: Project) -> None:
+    assert await project.sorted(f"\ufeff{UNSORTED}") == f"\ufeff{SORTED}"
+
+
+async def test_half_a_character_is_a_refusal(project: Project) -> None:
+    assert "changes more than imports" in await project.refusal(f"{UNSORTED}Y = '\ud83d'\n")
+
+
 async def test_what_is_sorted_is_left_alone_without_a_word(project: Project) -> None:
     assert await project.edits(SORTED) == []
     assert project.client.received("window/showMessage") == []

@@ -6,7 +6,8 @@ answers and `python -m bench.actions` on a real model. Fields of a case:
     name, action (its id), language, before (`▮` is the cursor, `⟦…⟧` the selection)
     eol ("crlf" or "cr"), bom, chomp (no newline at the end): of the document, before and after
     title (where an id is not enough), diagnostic, instruction
-    after: the whole document then; without it nothing but a refusal is right
+    tests: the text of `test_shapes.py`, where there is one
+    after: the whole document then, or that file; without it nothing but a refusal is right
     code: a good answer's code, put into every form of `forms` (see `FORMS`)
     answer: others, word by word: text, then (the second one), cut, after or refusal
 
@@ -54,6 +55,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     title: str = ""
     diagnostic: str = ""
     instruction: str = ""
+    tests: str = ""
     code: str = ""
     forms: tuple[str, ...] = FORMS
     fim: bool = True
@@ -70,6 +72,10 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         suffixes = {"python": "py", "javascript": "js", "typescript": "ts", "markdown": "md"}
         suffix = suffixes.get(self.language, self.language)
         return self.file or f"shapes.{suffix}"
+
+    @property
+    def tests_name(self) -> str:
+        return f"test_{self.file_name}"
 
     def answers(self) -> Iterator[Answer]:
         """All of them, the derived ones first."""

@@ -29,6 +29,7 @@ from lsp.actions.proposal import RefusedError
 from lsp.actions.works import Exact, Explain
 from lsp.changes import Span, apply
 from lsp.document import Snapshot
+from lsp.project.workspace import Workspace
 from lsp.settings import ActionSettings, CustomAction
 
 _CUSTOM = CustomAction(title="Tidy", instruction="Tidy the file up.", applies_to="file")
@@ -47,6 +48,12 @@ def marked_place(case: Case, folder: Path) -> Place:
     return place_at(snapshot, span, diagnoses, path)
 
 
+def workspace_of(case: Case, folder: Path) -> Workspace:
+    """With the file of tests that the case has, if it has one, as if it were open."""
+    tests = {folder / case.tests_name: case.document(case.tests)} if case.tests else {}
+    return Workspace((folder,), open_text=tests.get)
+
+
 def find_offer(case: Case, place: Place) -> Offer | None:
     """The case's action among those of its place."""
     if case.instruction:
@@ -58,6 +65,7 @@ def find_offer(case: Case, place: Place) -> Offer | None:
 async def run_case(case: Case, engine: Engine, model: ModelInfo, *, show: bool) -> str | None:
     """How it ended; None if the model is not asked or cannot."""
     place = marked_place(case, Path("/project"))
+    workspace = workspace_of(case, Path("/project"))
     offer = find_offer(case, place)
     assert offer is not None, case.name
     work = offer.work
@@ -65,12 +73,14 @@ async def run_case(case: Case, engine: Engine, model: ModelInfo, *, show: bool) 
         return None
     asker = Asker(engine, model, max_tokens=1024, uri=place.snapshot.uri, path=case.file_name)
     try:
-        proposal = await perform(work, place, asker)
+        proposal = await perform(work, place, asker, workspace)
     except RefusedError as refusal:
         if show:
             print(f"--- {case.action}: {case.name}\n{refusal}")
         return "refused"
-    text = apply(place.text, proposal.changes)
+    other = proposal.other
+    old, changes = (other.old or "", other.changes) if other else (place.text, proposal.changes)
+    text = apply(old, changes)
     if show:
         print(f"--- {case.action}: {case.name}\n{text}")
     return "expected" if text == case.document(case.after) else "applied"

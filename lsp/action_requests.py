@@ -109,7 +109,7 @@ def read_data(value: object) -> ActionData:
 
 def told(session: Session, reason: str) -> RequestFailedError:
     """The error of a request whose reason the user sees, whatever the editor does with errors."""
-    session.client.show_warning(f"Sotto: {reason}")
+    session.client.show_refusal(f"Sotto: {reason}")
     return RequestFailedError(reason)
 
 

@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 from inference import InferenceError
 from lsp.chat.history import History, HistoryError, Outcome
-from lsp.chat.open_files import proposals, workspace_key
 from lsp.chat.prompt import UnknownCommandError
 from lsp.chat.protocol import (
     ChatAnswer,
@@ -22,6 +21,7 @@ from lsp.chat.protocol import (
 from lsp.chat.tools import Toolbox
 from lsp.chat.turn import NoChatModelError, Turn
 from lsp.errors import InvalidParamsError, RequestFailedError
+from lsp.open_files import proposals, workspace_key
 from lsp.session import Session
 from lsp.settings import ChatSettings
 

@@ -15,7 +15,6 @@ from pygls.uris import from_fs_path, to_fs_path
 
 from lsp.action_asking import ProgressDisplay
 from lsp.action_requests import DataPosition, DataRange, place_of, told
-from lsp.chat.open_files import proposals
 from lsp.chat.pages import ANSWER, YOU, beginning, read_page, reference
 from lsp.chat.protocol import ChatParams, Event, TextDelta
 from lsp.chat.turn import NoChatModelError, check_model
@@ -23,6 +22,7 @@ from lsp.chat_asking import answer
 from lsp.document_store import Document
 from lsp.errors import InvalidParamsError, RequestFailedError
 from lsp.line_index import LineIndex
+from lsp.open_files import proposals
 from lsp.positions import position_at
 from lsp.scratch_files import folder, new_file
 from lsp.session import Session

@@ -23,7 +23,8 @@ _REPEAT_AFTER_S = 30.0
 
 
 class Client:
-    """The editor, as seen from the server. The same message is not repeated for half a minute."""
+    """The editor, as seen from the server. The same message is not repeated for half a minute,
+    unless it answers what the user has just asked for."""
 
     def __init__(self, server: LanguageServer) -> None:
         self._server = server
@@ -43,6 +44,12 @@ class Client:
     def show_info(self, message: str) -> None:
         """Put something the user has asked for before their eyes."""
         params = types.ShowMessageParams(type=types.MessageType.Info, message=message)
+        self._server.window_show_message(params)
+
+    def show_refusal(self, message: str) -> None:
+        """Say why something the user has asked for is not done."""
+        logger.warning("Told the user: %s", message)
+        params = types.ShowMessageParams(type=types.MessageType.Warning, message=message)
         self._server.window_show_message(params)
 
     async def show_document(self, path: Path, cursor: types.Position | None = None) -> None:

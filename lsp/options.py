@@ -209,7 +209,7 @@ class ActionOptions(_Group):
             Meta(
                 description="Actions that are not offered: `fix`, `body`, `docstring`, `types`, "
                 "`extract-function`, `extract-variable`, `rename`, `simplify`, `convert`, "
-                "`tests`, `rewrite`, `explain`."
+                "`sort-imports`, `tests`, `rewrite`, `explain`."
             ),
         ]
         | None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from lsprotocol import types
-from pygls.uris import from_fs_path
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from lsp.actions.proposal import NewFile
+from lsprotocol import types
+
 from lsp.capabilities import ClientCapabilities
 from lsp.changes import Change
 from lsp.line_index import LineIndex
@@ -14,73 +15,79 @@ from lsp.positions import Encoding, position_at
 _ANNOTATION = "sotto"
 
 
+@dataclass(frozen=True, slots=True)
+class ChangedText:
+    """One file's part of an edit."""
+
+    uri: str
+    text: str
+    """As it is before."""
+    lines: LineIndex
+    changes: tuple[Change, ...]
+    version: int | None = None
+    """None for a file that the editor has not opened."""
+    is_new: bool = False
+    """The file is to be created."""
+
+
 def workspace_edit(
+    changed: Sequence[ChangedText],
     *,
-    uri: str,
-    version: int,
-    text: str,
-    lines: LineIndex,
-    changes: tuple[Change, ...],
-    new_file: NewFile | None,
     title: str,
     is_sure: bool,
     encoding: Encoding,
     capabilities: ClientCapabilities,
 ) -> types.WorkspaceEdit:
-    """An edit that an editor refuses if its text has another version by now, unless it knows no
-    versions.
+    """An edit that an editor refuses if a text it has open has another version by now, unless it
+    knows no versions.
 
-    Where the editor can, it asks before it creates a file or applies what is not sure.
+    Where the editor can, it asks before it touches a file that is not open, or applies what is not
+    sure.
     """
-    replaced = [
-        types.TextEdit(
-            types.Range(
-                position_at(text, lines, change.span.start, encoding),
-                position_at(text, lines, change.span.end, encoding),
-            ),
-            change.text,
-        )
-        for change in changes
-    ]
+    changed = [part for part in changed if part.changes]
     if not capabilities.document_changes:
-        assert new_file is None, "who creates files has document changes"
-        return types.WorkspaceEdit(changes={uri: replaced})
+        assert not any(part.is_new for part in changed), "who creates files has document changes"
+        return types.WorkspaceEdit(
+            changes={part.uri: _replaced(part, encoding) for part in changed}
+        )
     annotation = _ANNOTATION if capabilities.change_annotations else None
     operations: list[types.TextDocumentEdit | types.CreateFile] = []
-    if changes:
-        document = types.OptionalVersionedTextDocumentIdentifier(uri=uri, version=version)
+    for part in changed:
+        if part.is_new:
+            operations.append(_creation(part.uri, annotation))
+        document = types.OptionalVersionedTextDocumentIdentifier(uri=part.uri, version=part.version)
+        replaced = _replaced(part, encoding)
         edits = [_text_edit(edit.range, edit.new_text, annotation) for edit in replaced]
         operations.append(types.TextDocumentEdit(text_document=document, edits=edits))
-    if new_file is not None:
-        operations += _creation(new_file, annotation)
     edit = types.WorkspaceEdit(document_changes=operations)
     if annotation is not None:
-        needs_look = new_file is not None or not is_sure
+        needs_look = not is_sure or any(part.version is None for part in changed)
         edit.change_annotations = {
             annotation: types.ChangeAnnotation(label=title, needs_confirmation=needs_look)
         }
     return edit
 
 
-def _creation(
-    new_file: NewFile, annotation: str | None
-) -> list[types.TextDocumentEdit | types.CreateFile]:
-    uri = from_fs_path(str(new_file.path))
-    assert uri is not None
-    # All of the file there is. Neovim shows an empty line below a text that is only inserted.
-    everything = types.Range(types.Position(0, 0), types.Position(1, 0))
-    document = types.OptionalVersionedTextDocumentIdentifier(uri=uri, version=None)
+def _replaced(part: ChangedText, encoding: Encoding) -> list[types.TextEdit]:
+    if part.is_new:
+        # All of the file there is. Neovim shows an empty line below a text that is only inserted.
+        everything = types.Range(types.Position(0, 0), types.Position(1, 0))
+        return [types.TextEdit(everything, change.text) for change in part.changes]
     return [
-        types.CreateFile(
-            uri=uri,
-            options=types.CreateFileOptions(overwrite=False, ignore_if_exists=False),
-            annotation_id=annotation,
-        ),
-        types.TextDocumentEdit(
-            text_document=document,
-            edits=[_text_edit(everything, new_file.text, annotation)],
-        ),
+        types.TextEdit(
+            types.Range(
+                position_at(part.text, part.lines, change.span.start, encoding),
+                position_at(part.text, part.lines, change.span.end, encoding),
+            ),
+            change.text,
+        )
+        for change in part.changes
     ]
+
+
+def _creation(uri: str, annotation: str | None) -> types.CreateFile:
+    options = types.CreateFileOptions(overwrite=False, ignore_if_exists=False)
+    return types.CreateFile(uri=uri, options=options, annotation_id=annotation)
 
 
 def _text_edit(

@@ -13,6 +13,28 @@ _IMPORTS = frozenset({"import_statement", "import_from_statement", "future_impor
 _HEADS = frozenset({"comment", "hash_bang_line"})
 
 
+def is_import(node: Node) -> bool:
+    return node.type in _IMPORTS
+
+
+def imported(tree: SourceTree, node: Node) -> frozenset[tuple[str, str]]:
+    """What an import of Python names, with its module (`a.b`), and what it is called from here on;
+    `*` for everything."""
+    prefix = "__future__." if node.type == "future_import_statement" else ""
+    module = node.child_by_field_name("module_name")
+    if module is not None:
+        prefix = tree.cut(module) if tree.cut(module).endswith(".") else f"{tree.cut(module)}."
+    found: set[tuple[str, str]] = set()
+    for child in node.children_by_field_name("name"):
+        name, alias = child.child_by_field_name("name"), child.child_by_field_name("alias")
+        full = tree.cut(name or child)
+        called = tree.cut(alias) if alias else full if prefix else full.partition(".")[0]
+        found.add((prefix + full, called))
+    if any(child.type == "wildcard_import" for child in node.named_children):
+        found.add((f"{prefix}*", "*"))
+    return frozenset(found)
+
+
 def split_imports(code: str, old: str, language: Language) -> tuple[tuple[str, ...], str]:
     """The imports an answer begins with, and the rest. None are split off where the old text began
     with imports, too, or where they are all there is."""
@@ -28,11 +50,16 @@ def split_imports(code: str, old: str, language: Language) -> tuple[tuple[str, .
 
 def added_imports(tree: SourceTree, imports: tuple[str, ...], eol: str) -> tuple[Change, ...]:
     """The change that adds those the document does not have yet: none, or one insertion."""
-    present = {tree.cut(node) for node in tree.root.named_children if node.type in _IMPORTS}
-    new = list(dict.fromkeys(line for line in imports if line not in present))
+    own = [node for node in tree.root.named_children if is_import(node)]
+    present = {tree.cut(node) for node in own}
+    known = frozenset[tuple[str, str]]().union(*(imported(tree, node) for node in own))
+    new = [
+        line.replace("\n", eol)
+        for line in dict.fromkeys(imports)
+        if line not in present and not _is_covered(line, known, tree.language)
+    ]
     if not new:
         return ()
-    own = [node for node in tree.root.named_children if node.type in _IMPORTS]
     # Those after the first other statement are there for a reason of their own.
     block = own[: _n_joined(tree, own)]
     before = block[-1] if block else _head(tree)
@@ -44,10 +71,19 @@ def added_imports(tree: SourceTree, imports: tuple[str, ...], eol: str) -> tuple
     return (Change(Span(end, end), gap + "".join(eol + line for line in new)),)
 
 
+def _is_covered(line: str, known: frozenset[tuple[str, str]], language: Language) -> bool:
+    """Whether all that a line of Python imports is imported under the same names."""
+    tree = tree_of(line, language)
+    if tree is None:
+        return False
+    named = [imported(tree, node) for node in tree.root.named_children if is_import(node)]
+    return any(named) and all(names <= known for names in named)
+
+
 def _leading_imports(tree: SourceTree) -> list[Node]:
     found: list[Node] = []
     for node in tree.root.named_children:
-        if node.type not in _IMPORTS:
+        if not is_import(node):
             break
         found.append(node)
     return found
@@ -60,12 +96,13 @@ def _n_joined(tree: SourceTree, imports: list[Node]) -> int:
     for node in tree.root.named_children:
         if node.start_byte in starts:
             n_joined += 1
-        elif node.type not in _HEADS and not _is_docstring(node):
+        elif node.type not in _HEADS and not is_docstring(node):
             break
     return n_joined
 
 
-def _is_docstring(node: Node) -> bool:
+def is_docstring(node: Node) -> bool:
+    """Whether it is a string that stands by itself."""
     inner = node.named_children
     return node.type == "expression_statement" and len(inner) == 1 and inner[0].type == "string"
 
@@ -74,10 +111,10 @@ def _head(tree: SourceTree) -> Node | None:
     """What comes before imports: a `#!` line, a licence, the module's docstring."""
     last: Node | None = None
     for node in tree.root.named_children:
-        if not _is_docstring(node) and not (node.type in _HEADS and _is_apart(node)):
+        if not is_docstring(node) and not (node.type in _HEADS and _is_apart(node)):
             break
         last = node
-        if _is_docstring(node):
+        if is_docstring(node):
             break
     return last
 
@@ -85,6 +122,6 @@ def _head(tree: SourceTree) -> Node | None:
 def _is_apart(comment: Node) -> bool:
     """Whether it is no comment on the code below it."""
     following = comment.next_named_sibling
-    if following is None or following.type in _HEADS or _is_docstring(following):
+    if following is None or following.type in _HEADS or is_docstring(following):
         return True
     return following.start_point.row > comment.end_point.row + 1

@@ -15,6 +15,7 @@ from lsp.actions.grammars import DocStyle
 from lsp.actions.new_tests import can_have_tests
 from lsp.actions.place import Place, selected_statements, trimmed
 from lsp.actions.renaming import local_name_at
+from lsp.actions.sorting_imports import can_sort
 from lsp.actions.works import (
     Exact,
     Explain,
@@ -23,6 +24,7 @@ from lsp.actions.works import (
     Keeps,
     Rename,
     Rewrite,
+    SortImports,
     Work,
     WriteTests,
 )
@@ -41,6 +43,7 @@ class Kind(StrEnum):
     EXTRACT = "refactor.extract"
     REWRITE = "refactor.rewrite"
     SOURCE = "source"
+    ORGANIZE_IMPORTS = "source.organizeImports"
 
 
 class Needs(StrEnum):
@@ -69,7 +72,7 @@ class Offer:
 
 IDS = (
     "fix", "body", "docstring", "types", "extract-function", "extract-variable", "rename",
-    "simplify", "convert", "tests", "rewrite", "explain",
+    "simplify", "convert", "sort-imports", "tests", "rewrite", "explain",
 )  # fmt: skip
 """All actions of ours, in the order they are listed."""
 
@@ -216,6 +219,12 @@ def _convert(place: Place) -> Iterator[Offer]:
         yield Offer("convert", f"{Kind.REWRITE}.convert", title, work, Needs.INSTRUCTIONS)
 
 
+def _sort_imports(place: Place) -> Iterator[Offer]:
+    if can_sort(place):
+        kind = Kind.ORGANIZE_IMPORTS
+        yield Offer("sort-imports", kind, "Sort imports", SortImports(), Needs.NOTHING)
+
+
 def _tests(place: Place) -> Iterator[Offer]:
     function = place.function
     if function and can_have_tests(function, place):
@@ -289,6 +298,7 @@ _MAKERS: tuple[Callable[[Place], Iterator[Offer]], ...] = (
     _rename,
     _simplify,
     _convert,
+    _sort_imports,
     _tests,
     _rewrite,
     _explain,

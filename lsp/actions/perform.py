@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from lsp.actions.asking import Asker
 from lsp.actions.filling import ask_for_documentation, fill_body, fill_documentation
 from lsp.actions.instructing import rewrite
 from lsp.actions.naming import rename
 from lsp.actions.place import Place
 from lsp.actions.proposal import Proposal
+from lsp.actions.sorting_imports import sort_imports
 from lsp.actions.works import (
     Exact,
     Explain,
@@ -18,11 +17,13 @@ from lsp.actions.works import (
     Keeps,
     Rename,
     Rewrite,
+    SortImports,
     Work,
     WriteTests,
 )
 from lsp.actions.writing_tests import write_tests
 from lsp.changes import Span
+from lsp.project.workspace import Workspace
 
 
 def perform_exactly(work: Exact) -> Proposal:
@@ -31,14 +32,14 @@ def perform_exactly(work: Exact) -> Proposal:
     return Proposal(work.changes, region)
 
 
-async def perform(
-    work: Work, place: Place, asker: Asker, folders: tuple[Path, ...] = ()
-) -> Proposal:
-    """Raises RefusedError, and InferenceError if the engine fails. `folders` are the open ones."""
+async def perform(work: Work, place: Place, asker: Asker, workspace: Workspace) -> Proposal:
+    """Raises RefusedError, and InferenceError if the engine fails."""
     fills = asker.model.supports_fim
     match work:
         case Exact():
             return perform_exactly(work)
+        case SortImports():
+            return await sort_imports(place, workspace.folders)
         case FillBody() if fills:
             return await fill_body(work, place, asker)
         case FillBody():
@@ -52,7 +53,7 @@ async def perform(
         case Rename():
             return await rename(work, place, asker)
         case WriteTests():
-            return await write_tests(work, place, asker, folders)
+            return await write_tests(work, place, asker, workspace)
         case Explain():
             raise TypeError("an explanation is no edit")
 

@@ -18,9 +18,13 @@ class FaultyAnswerError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class NewFile:
+class OtherFile:
+    """Changes to another file than the document."""
+
     path: Path
-    text: str
+    old: str | None
+    """Its text, without a BOM; None if there is no such file yet."""
+    changes: tuple[Change, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,6 @@ class Proposal:
     """Of the document, in order."""
     region: Span | None = None
     """What the changes rest on: they fit as long as it stays as it is. None without changes."""
-    new_file: NewFile | None = None
+    other: OtherFile | None = None
     is_sure: bool = True
     """False if the answer had to be interpreted: the user should look before it is applied."""

@@ -28,6 +28,11 @@ class Exact:
 
 
 @dataclass(frozen=True)
+class SortImports:
+    """By a program; needs no model."""
+
+
+@dataclass(frozen=True)
 class FillBody:
     definition: Definition
     stub: Span
@@ -69,4 +74,4 @@ class Explain:
     region: Span
 
 
-Work = Exact | FillBody | FillDocumentation | Rewrite | Rename | WriteTests | Explain
+Work = Exact | SortImports | FillBody | FillDocumentation | Rewrite | Rename | WriteTests | Explain

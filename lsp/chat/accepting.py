@@ -6,7 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from lsp.chat.workspace import UnreadableError, Workspace
+from lsp.project.workspace import UnreadableError, Workspace
 
 
 class ChangedMeanwhileError(Exception):

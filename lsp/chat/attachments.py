@@ -10,12 +10,12 @@ from pathlib import Path, PurePosixPath
 from pygls.uris import to_fs_path
 
 from lsp.chat.git_diff import git_diff
-from lsp.chat.paths import PathRefusedError
 from lsp.chat.protocol import Attachment, Diagnostic, Range
 from lsp.chat.search import search
-from lsp.chat.workspace import UnreadableError, Workspace, fenced
 from lsp.context.languages import language_of
 from lsp.context.outline import outline
+from lsp.project.paths import PathRefusedError
+from lsp.project.workspace import UnreadableError, Workspace, fenced
 
 MAX_CHARS_EACH = 60_000
 _SEVERITIES = {1: "error", 2: "warning", 3: "information", 4: "hint"}

@@ -35,7 +35,7 @@ from lsp.chat.protocol import (
 from lsp.chat.rendering import BlockPrinter, diff, harmless
 from lsp.chat.tools import Toolbox
 from lsp.chat.turn import NoChatModelError, Turn, check_model
-from lsp.chat.workspace import UnreadableError, Workspace
+from lsp.project.workspace import UnreadableError, Workspace
 from lsp.settings import ChatSettings
 
 _MAX_STDIN_CHARS = 200_000

@@ -11,8 +11,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from lsp.chat.paths import is_protected
-from lsp.chat.programs import run, trusted
+from lsp.project.paths import is_protected
+from lsp.project.programs import run, trusted
 
 MAX_DIFF_CHARS = 100_000
 _TIMEOUT_S = 10.0

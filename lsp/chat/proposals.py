@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lsp.changes import exact
-from lsp.chat.paths import PathRefusedError
 from lsp.chat.protocol import ProposedEdit
 from lsp.chat.replacement import (
     NoPlaceError,
@@ -21,11 +20,12 @@ from lsp.chat.replacement import (
     replaced,
     with_eol,
 )
-from lsp.chat.workspace import UnreadableError, Workspace
 from lsp.context.languages import language_of, parser_of
 from lsp.context.outline import Symbol, outline
 from lsp.line_index import LineIndex
 from lsp.positions import Encoding, position_at
+from lsp.project.paths import PathRefusedError
+from lsp.project.workspace import UnreadableError, Workspace
 from lsp.replies.marks import path_in_comment
 from lsp.replies.reading import Block, read_text
 from lsp.replies.replacements import Replacement

@@ -1,4 +1,4 @@
-"""What an editor and the server exchange about a conversation; mirrored in `docs/chat.md`."""
+"""What an editor and the server exchange about a conversation; mirrored in `docs/protocol.md`."""
 
 from __future__ import annotations
 

@@ -8,9 +8,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from lsp.chat.paths import PathRefusedError, resolve
-from lsp.chat.programs import run, trusted
-from lsp.chat.workspace import UnreadableError, Workspace
+from lsp.project.paths import PathRefusedError, resolve
+from lsp.project.programs import run, trusted
+from lsp.project.workspace import UnreadableError, Workspace
 
 MAX_MATCHES = 100
 MAX_LINE_CHARS = 200

@@ -11,12 +11,12 @@ from typing import cast
 
 from inference import Tool
 from lsp.chat.attachments import found, listed
-from lsp.chat.paths import PathRefusedError
-from lsp.chat.programs import run, trusted
 from lsp.chat.proposals import EditRefusedError, Proposals, unified
 from lsp.chat.protocol import Diagnostic
-from lsp.chat.workspace import UnreadableError, Workspace, numbered
 from lsp.context.outline import outline
+from lsp.project.paths import PathRefusedError
+from lsp.project.programs import run, trusted
+from lsp.project.workspace import UnreadableError, Workspace, numbered
 
 MAX_RESULT_CHARS = 16_000
 _MAX_LINES = 400

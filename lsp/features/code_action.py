@@ -13,9 +13,12 @@ from lsp.action_requests import (
     place_of,
 )
 from lsp.actions.abilities import inability
+from lsp.actions.new_tests import has_tests
 from lsp.actions.offers import ASK, Kind, Offer, offers_at
 from lsp.actions.place import Place
-from lsp.actions.works import Rewrite
+from lsp.actions.sorting_imports import NO_SORTER, has_sorter
+from lsp.actions.works import Rewrite, SortImports, WriteTests
+from lsp.open_files import workspace
 from lsp.protocol import APPLY, EXPLAIN, REWRITE
 from lsp.session import Session
 from lsp.warm_up import cursor_moved
@@ -53,7 +56,7 @@ async def code_action(
             diagnostic=diagnostics[offer.fixes] if offer.fixes is not None else None,
         )
         fixed = [context.diagnostics[offer.fixes]] if offer.fixes is not None else None
-        action = _action(session, offer, data, fixed)
+        action = _action(session, place, offer, data, fixed)
         if action is not None:
             actions.append(action)
     return actions
@@ -73,13 +76,14 @@ def _is_wanted(offer: Offer, place: Place, context: types.CodeActionContext) -> 
 
 def _action(
     session: Session,
+    place: Place,
     offer: Offer,
     data: ActionData,
     fixed: list[types.Diagnostic] | None,
 ) -> types.CodeAction | types.Command | None:
     """On the wire; None where the editor has no notion of such a thing."""
     capabilities = session.client.capabilities
-    reason = _obstacle(session, offer)
+    reason = _obstacle(session, place, offer)
     if reason is not None and not (capabilities.action_literals and capabilities.disabled_actions):
         return None
     action = types.CodeAction(title=offer.title, kind=offer.kind, diagnostics=fixed)
@@ -101,7 +105,7 @@ def _action(
     return action if capabilities.action_literals else action.command
 
 
-def _obstacle(session: Session, offer: Offer) -> str | None:
+def _obstacle(session: Session, place: Place, offer: Offer) -> str | None:
     """Why the action cannot be done now."""
     ready = session.engine.ready
     if ready is not None:
@@ -113,7 +117,13 @@ def _obstacle(session: Session, offer: Offer) -> str | None:
             "This editor cannot ask for the instruction: write it in a comment that begins with "
             "`sotto:`, select both, and choose the action again."
         )
-    if offer.id == "tests" and not session.client.capabilities.creates_files:
+    if isinstance(offer.work, SortImports) and not has_sorter(session.folders):
+        return NO_SORTER
+    if (
+        isinstance(offer.work, WriteTests)
+        and not session.client.capabilities.creates_files
+        and not has_tests(place, offer.work.definition, workspace(session))
+    ):
         return "This editor cannot create a file from a code action."
     return None
 

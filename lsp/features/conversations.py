@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from lsp.chat.history import History, HistoryError
-from lsp.chat.open_files import workspace_key
 from lsp.chat.protocol import ConversationInfo, ConversationParams, Deleted, KeptTurn
 from lsp.errors import InvalidParamsError, RequestFailedError
+from lsp.open_files import workspace_key
 from lsp.session import Session
 
 T = TypeVar("T")

@@ -3,7 +3,7 @@ resolve actions, and conversations in files."""
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Sequence
 
 from lsprotocol import types
 
@@ -17,8 +17,6 @@ from lsp.errors import InvalidParamsError
 from lsp.json_values import as_object
 from lsp.scratch_files import new_file
 from lsp.session import Session
-
-logger = logging.getLogger(__name__)
 
 COMMANDS = [
     protocol.ACCEPTED,
@@ -38,12 +36,8 @@ async def execute_command(session: Session, params: types.ExecuteCommandParams) 
             await _apply(session, read_data(arguments[0]))
         case protocol.EXPLAIN if len(arguments) == 1 and as_object(arguments[0]) is not None:
             await _explain_offer(session, arguments[0])
-        case protocol.EXPLAIN:
-            await chat_pages.explain(session, arguments)
-        case protocol.ASK:
-            await chat_pages.ask(session, arguments)
-        case protocol.CHAT_PAGE:
-            await chat_pages.chat(session)
+        case protocol.EXPLAIN | protocol.ASK | protocol.CHAT_PAGE:
+            await _talk_in_page(session, params.command, arguments)
         case protocol.STOP:
             if not session.client.cancel_all():
                 session.client.show_info("Sotto: nothing runs that could be stopped.")
@@ -51,6 +45,19 @@ async def execute_command(session: Session, params: types.ExecuteCommandParams) 
             _note_acceptance(session, arguments[0])
         case unknown:
             raise InvalidParamsError(f"There is no command `{unknown[:60]}` here.")
+
+
+async def _talk_in_page(session: Session, command: str, arguments: Sequence[object]) -> None:
+    try:
+        match command:
+            case protocol.EXPLAIN:
+                await chat_pages.explain(session, arguments)
+            case protocol.ASK:
+                await chat_pages.ask(session, arguments)
+            case _:
+                await chat_pages.chat(session)
+    except OSError as error:
+        raise told(session, f"No file can be written for the answer: {_reason(error)}.") from error
 
 
 def _note_acceptance(session: Session, request_id: object) -> None:
@@ -78,7 +85,15 @@ async def _explain_offer(session: Session, data: object) -> None:
             await session.client.show_document(new_file("explanations", title + text))
         except OSError as error:
             # What took a minute to write is not lost for want of a folder.
-            logger.warning("An explanation could not be written to a file: %s", error)
+            session.client.show_warning(
+                "Sotto: the explanation is shown here, as no file can be written: "
+                f"{_reason(error)}."
+            )
         else:
             return
     session.client.show_info(text)
+
+
+def _reason(error: OSError) -> str:
+    """Without the path."""
+    return error.strerror or type(error).__name__

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pygls.uris import to_fs_path
 
-from lsp.chat.open_files import proposals
 from lsp.chat.protocol import Edits, EditsParams
+from lsp.open_files import proposals
 from lsp.session import Session
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from lsp.actions.comprehension import comprehension_as_loop, loop_as_comprehension
 from lsp.actions.fitting import Target, fit
 from lsp.actions.instructing import propose
+from lsp.actions.merging_tests import merged_tests
 from lsp.actions.place import place_at
 from lsp.actions.proposal import FaultyAnswerError
 from lsp.actions.source_tree import tree_of, walk
@@ -222,6 +224,41 @@ def test_a_loop_and_its_comprehension_do_the_same(
         assert converted != source
         assert run(converted, values) == run(source, values)
         source = converted
+
+
+FILE_PARTS = st.sampled_from(
+    ["import os\n", "from a import b\n", "def test_a():\n    pass\n", "X = 1\n", "# note\n", "\n",
+     '"""Doc."""\n', "@mark\ndef test_b(c):\n\n    return c\n",
+     'if __name__ == "__main__":\n    main()\n', "import os, sys\n", "class TestC:\n    y = 2\n"]
+)  # fmt: skip
+
+
+@given(st.lists(FILE_PARTS, max_size=6), st.lists(FILE_PARTS, max_size=6), EOLS, st.booleans())
+def test_tests_are_added_and_what_was_there_stays(
+    old_parts: list[str], new_parts: list[str], eol: str, chomp: bool
+) -> None:
+    old = "".join(old_parts)
+    old = (old.removesuffix("\n") if chomp else old).replace("\n", eol)
+    file = tree_of(old, PYTHON)
+    assert file is not None
+    try:
+        changes = merged_tests(file, "".join(new_parts))
+    except FaultyAnswerError:
+        return
+    assert all(change.span.start == change.span.end for change in changes)
+    result = apply(old, changes)
+    if eol in old:
+        assert plain(result).count("\n") == result.count(eol)
+    new = tree_of(result, PYTHON)
+    assert new is not None
+    assert new.n_errors <= file.n_errors
+    before, after = names(old), names(result)
+    assert {name: after[name] for name in before} == before, "each means what it did"
+
+
+def names(text: str) -> Counter[str]:
+    """What a module defines and how often."""
+    return Counter(re.findall(r"^(?:def |class )?(\w+)(?= =|\(|:)", plain(text), re.MULTILINE))
 
 
 RUNS = ["-", " ", "\n", ".", "(", "a", "~", "`", "- ", "<think>", "```\n", "<<<<<<< SEARCH\n", "a/"]

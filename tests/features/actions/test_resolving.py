@@ -178,8 +178,10 @@ async def test_an_action_of_an_older_version_is_refused(held: InProcess) -> None
     with pytest.raises(ResponseError) as refused:
         await resolve(held.client, action)
     assert "The text has changed since" in str(refused.value)
-    (shown,) = held.client.received("window/showMessage")
-    assert "The text has changed since" in shown["message"]
+    with pytest.raises(ResponseError):
+        await resolve(held.client, action)
+    shown = [message["message"] for message in held.client.received("window/showMessage")]
+    assert shown == [f"Sotto: {refused.value}"] * 2, "whoever asks again is told again"
     held.client.notify("textDocument/didClose", {"textDocument": {"uri": URI}})
     with pytest.raises(ResponseError, match="was closed"):
         await resolve(held.client, action)
@@ -284,62 +286,6 @@ async def test_an_editor_without_versions_gets_plain_changes() -> None:
         assert "".join(NEW.split()) in "".join(apply_edit(text, edit["changes"][URI]).split())
 
 
-async def test_tests_go_to_a_new_file(held: InProcess, tmp_path: Path) -> None:
-    (tmp_path / "tests").mkdir()
-    (tmp_path / "shapes.py").write_text("")
-    uri = (tmp_path / "shapes.py").as_uri()
-    folder = {"uri": tmp_path.as_uri(), "name": "p"}
-    held.client.notify(
-        "workspace/didChangeWorkspaceFolders", {"event": {"added": [folder], "removed": []}}
-    )
-    text, span = cut_selection(SOURCE)
-    written = "from shapes import area\n\n\ndef test_area():\n    assert area(2, 3) == 6\n"
-    for n_asked, (name, is_there) in enumerate(
-        [("test_shapes.py", False), ("test_shapes_area.py", True)]
-    ):
-        if is_there:
-            (tmp_path / "tests" / "test_shapes.py").write_text("")
-        held.client.open(uri, text)
-        found = await list_actions(held.client, uri, text, span)
-        (action,) = [a for a in found if a["title"] == "Write tests for `area`"]
-        _, future = held.client.start_request("codeAction/resolve", action)
-        await held.maker.submitted(n_asked + 1)
-        prompt = held.maker.generation.request.prompt
-        assert isinstance(prompt, ChatPrompt)
-        assert f"the whole new file {name}" in prompt.messages[1].content
-        say(held, f"```python\n{written}```")
-        edit = (await future)["edit"]
-        create, change = edit["documentChanges"]
-        assert create["kind"] == "create"
-        assert create["uri"] == (tmp_path / "tests" / name).as_uri()
-        assert create["options"] == {"overwrite": False, "ignoreIfExists": False}
-        assert change["textDocument"] == {"uri": create["uri"], "version": None}
-        assert [e["newText"] for e in change["edits"]] == [written]
-        (annotation,) = edit["changeAnnotations"].values()
-        assert annotation["needsConfirmation"] is True
-
-
-@pytest.mark.parametrize(
-    ("answer", "fault"),
-    [
-        ("```python\nx = 1\n```", "has no tests"),
-        ("```python\ndef test_area(:\n```", "does not parse"),
-        ("other.py\n```python\ndef test_a():\n    pass\n```", "is about another file, other.py"),
-        ("I will not.", "does not parse"),
-    ],
-)
-async def test_tests_that_are_none(held: InProcess, answer: str, fault: str) -> None:
-    _, future = await start(held, "Write tests for `area`")
-    say(held, answer)
-    await held.maker.submitted(2)
-    prompt = held.maker.generation.request.prompt
-    assert isinstance(prompt, ChatPrompt)
-    assert fault in prompt.messages[-1].content
-    say(held, "```python\nnothing(\n```")
-    with pytest.raises(ResponseError, match="does not parse, twice over"):
-        await future
-
-
 async def test_an_explanation_opens_as_a_document(
     held: InProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -372,7 +318,11 @@ async def test_without_a_folder_for_it_an_explanation_is_a_message(
     await held.maker.submitted(1)
     say(held, "It multiplies.")
     assert await future is None
-    assert held.client.received("window/showMessage")[-1]["message"] == "It multiplies.\n"
+    why, text = (m["message"] for m in held.client.received("window/showMessage")[-2:])
+    assert why == (
+        "Sotto: the explanation is shown here, as no file can be written: Not a directory."
+    )
+    assert text == "It multiplies.\n"
 
 
 def check_explanation(path: Path) -> None:

@@ -189,6 +189,19 @@ async def test_a_model_that_cannot_talk_says_so_and_opens_nothing(editor: Editor
     assert not editor.shown
 
 
+@pytest.mark.parametrize("command", ["sotto.ask", "sotto.explain", "sotto.chat"])
+async def test_without_a_folder_for_pages_that_is_said(
+    editor: Editor, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sotto").write_text("no folder")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(ResponseError) as refused:
+        await editor.command(command, *(["Why?"] if command == "sotto.ask" else []))
+    assert str(refused.value) == "No file can be written for the answer: Not a directory."
+    shown = editor.client.received("window/showMessage")[-1]
+    assert shown["message"] == f"Sotto: {refused.value}"
+
+
 async def test_nothing_to_stop_or_to_ask(editor: Editor) -> None:
     await editor.command("sotto.stop")
     (said,) = editor.client.received("window/showMessage")

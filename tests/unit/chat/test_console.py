@@ -24,7 +24,7 @@ from lsp.chat.accepting import ChangedMeanwhileError, accept
 from lsp.chat.console import ConsoleOptions, Talk
 from lsp.chat.history import History
 from lsp.chat.rendering import BlockPrinter, complete_blocks, harmless
-from lsp.chat.workspace import Workspace
+from lsp.project.workspace import Workspace
 from tests.support.scripted_engine import EngineMaker
 
 FIX = "a.py\n```python\n<<<<<<< SEARCH\nx = 1\n=======\nx = 2\n>>>>>>> REPLACE\n```\n"

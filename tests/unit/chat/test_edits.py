@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from lsp.chat.proposals import Proposals, text_edits
 from lsp.chat.replacement import NoPlaceError, lines_of, replaced
-from lsp.chat.workspace import Workspace
 from lsp.positions import Encoding
+from lsp.project.workspace import Workspace
 from tests.support.naive_document import NaiveDocument
 
 BEFORE = """\

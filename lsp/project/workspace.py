@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lsp.chat.paths import PathRefusedError, is_protected, resolve
+from lsp.project.paths import PathRefusedError, is_protected, resolve
 
 MAX_FILE_BYTES = 1 << 20
 MAX_FILES = 20_000

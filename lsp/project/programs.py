@@ -7,7 +7,7 @@ import contextlib
 import os
 import shutil
 import signal
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,23 +27,38 @@ class Output:
 
 
 async def run(
-    arguments: Sequence[str], *, cwd: Path, timeout_s: float, with_errors: bool = False
+    arguments: Sequence[str],
+    *,
+    cwd: Path,
+    timeout_s: float,
+    with_errors: bool = False,
+    text: str | None = None,
+    variables: Mapping[str, str] | None = None,
 ) -> Output | None:
     """What the program printed until it ended, its time was over, or it had printed too much. None
-    if it cannot be started. A cancel ends it."""
+    if it cannot be started. A cancel ends it.
+
+    It reads `text`, in UTF-8, from its standard input; `variables` is its whole environment, ours
+    if that is None.
+    """
     errors = asyncio.subprocess.STDOUT if with_errors else asyncio.subprocess.DEVNULL
     try:
         process = await asyncio.create_subprocess_exec(
             *arguments,
             cwd=cwd,
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.DEVNULL if text is None else asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=errors,
             start_new_session=os.name != "nt",
+            env=variables,
         )
     except (OSError, ValueError):
         return None
     assert process.stdout is not None
+    if process.stdin is not None:
+        # Buffered: it is written while the program's own text is read.
+        process.stdin.write((text or "").encode(errors="replace"))
+        process.stdin.close()
     read = bytearray()
     status: int | None = None
     try:
@@ -67,8 +82,10 @@ def trusted(name: str, folders: Iterable[Path]) -> str | None:
     program = shutil.which(name)
     if program is None or not Path(program).is_absolute():
         return None
-    real = Path(os.path.realpath(program))
-    return None if any(real.is_relative_to(folder) for folder in folders) else program
+    # A link in a folder chooses the program as much as a file there does.
+    path = Path(program)
+    found = (path, Path(os.path.realpath(path.parent)), Path(os.path.realpath(path)))
+    return None if any(f.is_relative_to(folder) for f in found for folder in folders) else program
 
 
 def _end(process: asyncio.subprocess.Process) -> None:

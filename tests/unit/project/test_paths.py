@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lsp.chat.paths import PathRefusedError, resolve
-from lsp.chat.workspace import UnreadableError, Workspace
+from lsp.project.paths import PathRefusedError, resolve
+from lsp.project.workspace import UnreadableError, Workspace
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""The open folders: which of their files may be read, and which programs may be run."""

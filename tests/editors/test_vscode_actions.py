@@ -227,8 +227,8 @@ CASES = {
 def test_an_action_is_applied_and_undone_in_one_step(say: Say, case: Case) -> None:
     vscode = say(case.answer)
     before = opened(vscode, case.name, case.before, case.line, case.column)
-    for _ in range(case.n_lines):
-        vscode.press("Shift+ArrowDown")
+    if case.n_lines:
+        vscode.select("Shift+ArrowDown", case.n_lines)
     choose(vscode, case.title, case.menu)
     assert until_changed(vscode, before) == case.after.split("\n")
     expect_undone(vscode, before)
@@ -237,7 +237,7 @@ def test_an_action_is_applied_and_undone_in_one_step(say: Say, case: Case) -> No
 def test_extract_variable_needs_no_model(say: Say) -> None:
     vscode = say("Not asked.")
     before = opened(vscode, "variable.py", TYPED, 2, 12)
-    vscode.press("Shift+End")
+    vscode.select("Shift+End")
     choose(vscode, "Extract variable", REFACTOR)
     assert until_changed(vscode, before)[1:3] == ["    value = n / 2", "    return value"]
     expect_undone(vscode, before)

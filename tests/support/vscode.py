@@ -154,9 +154,27 @@ class VSCode:
     def ghost(self) -> str | None:
         return self.page.evaluate(_GHOST)
 
+    def select(self, key: str, n_lines: int = 0) -> None:
+        """Press a key that selects as often as there are lines to select, at least once; from the
+        cursor, and again if not all of it arrived."""
+        line, column = self.cursor()
+
+        def is_selected() -> bool:
+            return self.cursor()[0] == line + n_lines and "selected" in self._place()
+
+        for _ in range(3):
+            self.press(*[key] * max(1, n_lines))
+            if self.is_soon(is_selected, 5):
+                return
+            self.go_to(line, column)
+        raise AssertionError(f"{key} selected nothing, or not all: {self._place()}")
+
+    def _place(self) -> str:
+        """What the status bar says of the cursor."""
+        return self.page.locator('[id="status.editor.selection"]').inner_text()
+
     def cursor(self) -> tuple[int, int]:
-        label = self.page.locator('[id="status.editor.selection"]').inner_text()
-        found = re.search(r"Ln (\d+), Col (\d+)", label)
+        found = re.search(r"Ln (\d+), Col (\d+)", self._place())
         return (int(found[1]), int(found[2])) if found else (0, 0)
 
     def status(self) -> str:

@@ -39,6 +39,7 @@ class Contenders:
         self._program: Path | None = options.llama_server
         self._speed: float | None = options.speed
         self._cancels: bool = options.cancels
+        self._tells_cursor: bool = options.warm_up
         self._n_busy: int = options.busy
         self._max_tokens: int | None = options.max_tokens
         self._sessions = sessions
@@ -60,7 +61,7 @@ class Contenders:
             status = await editor.ready(self._model)
             assert status.model is not None
             self.model, self.n_threads = status.model, status.threads
-            driver = SottoDriver(editor, cancels=self._cancels)
+            driver = SottoDriver(editor, cancels=self._cancels, tells_cursor=self._tells_cursor)
 
             async def cost() -> dict[str, Any]:
                 await driver.finish()

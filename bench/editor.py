@@ -27,7 +27,7 @@ from bench.buffer import Buffer
 from bench.machine import clean_environment
 from bench.trace import Event, Insert, Move
 from bench.wire import Connection, WireError
-from lsp.protocol import RECENT_REQUESTS, STATUS, Status
+from lsp.protocol import DID_MOVE_CURSOR, RECENT_REQUESTS, STATUS, Status
 from lsp.records import RequestRecord
 
 START_TIMEOUT_S = 60.0
@@ -185,6 +185,12 @@ class Editor:
                 "textDocument/didChange", {"textDocument": document, "contentChanges": changes}
             )
         buffer.apply(event)
+
+    def tell_cursor(self) -> None:
+        """Tell the server where the cursor is, as Neovim's plugin does when it was moved."""
+        buffer = self._opened()
+        at = buffer.position(buffer.cursor)
+        self.notify(DID_MOVE_CURSOR, {"textDocument": {"uri": buffer.uri}, "position": at})
 
     def complete(self, *, invoked: bool = False) -> Answer:
         """Ask for ghost text at the cursor."""

@@ -2,7 +2,7 @@
 
     python -m bench.latency [--trace FILE] [--keys N] [--speed 1|4|lockstep] [--model FILE]
                             [--threads N] [--max-tokens N] [--busy N] [--llama-server PATH]
-                            [--peers infill,ideal] [--rounds N]
+                            [--peers infill,ideal] [--rounds N] [--no-warm-up]
 
 One pseudo-editor types the same trace into all, in turn A B C, C B A with a fresh process each, the
 same model file and the same threads:
@@ -76,6 +76,7 @@ async def measure(options: argparse.Namespace, sessions: list[Session]) -> Laten
         n_sessions=len(sessions),
         speed=options.speed,
         cancels=options.cancels,
+        warms_up=options.warm_up,
         # The path is the machine's business.
         model=msgspec.structs.replace(contenders.model, path=Path(contenders.model.path).name),
         n_threads=contenders.n_threads,
@@ -132,6 +133,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--peer-argument", action="append", default=[], metavar="ARG")
     parser.add_argument("--min-confidence", type=float, help="Sotto's gate; 0 shows everything")
     parser.add_argument("--no-cancel", dest="cancels", action="store_false", help="as Neovim")
+    parser.add_argument(
+        "--no-warm-up",
+        dest="warm_up",
+        action="store_false",
+        help="moves of the cursor are not told",
+    )
     parser.add_argument("--out", type=Path, help="default: a new file in bench/results/")
     options = parser.parse_args(arguments)
     require_sotto()

@@ -47,6 +47,8 @@ class LatencyResult(msgspec.Struct, frozen=True, kw_only=True):
     n_sessions: int
     speed: float | None
     cancels: bool
+    warms_up: bool
+    """Whether Sotto is told where the cursor was moved to."""
     model: StatusModel
     n_threads: int
     server_options: dict[str, Any]

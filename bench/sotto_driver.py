@@ -20,11 +20,13 @@ COLLECT_EVERY = 120
 
 class SottoDriver:
     """An editor without debounce. With `cancels` it takes back the request before, as VS Code does;
-    without, it leaves that to the server, as Neovim does."""
+    without, it leaves that to the server, as Neovim does. With `tells_cursor` the server learns
+    where the cursor was moved, as both do, and may evaluate ahead."""
 
-    def __init__(self, editor: Editor, *, cancels: bool) -> None:
+    def __init__(self, editor: Editor, *, cancels: bool, tells_cursor: bool = True) -> None:
         self._editor = editor
         self._cancels = cancels
+        self._tells_cursor = tells_cursor
         self._last: Answer | None = None
         self._settling: set[asyncio.Task[None]] = set()
         self._since_collected = 0
@@ -44,6 +46,8 @@ class SottoDriver:
     def press(self, event: Event) -> Keystroke | None:
         if isinstance(event, Move):
             self._editor.press(event)
+            if self._tells_cursor:
+                self._editor.tell_cursor()
             return None
         if self._cancels and self._last is not None:
             self._editor.cancel(self._last)

@@ -11,6 +11,7 @@ from inference.chunks import PrefillChunk, next_chunk
 from inference.errors import BackendError
 from inference.evaluator import Evaluator
 from inference.job import Job
+from inference.known_rows import Known, KnownRows
 from inference.prefix_cache import PrefixCache
 from inference.speculation.policy import Speculation
 from inference.types import FinishReason
@@ -31,20 +32,31 @@ class Decoder:
     """Evaluates prompts in chunks, then the newest token with drafted ones behind it."""
 
     def __init__(
-        self, backend: Backend, evaluator: Evaluator, cache: PrefixCache, speculation: Speculation
+        self,
+        backend: Backend,
+        evaluator: Evaluator,
+        cache: PrefixCache,
+        speculation: Speculation,
+        known: KnownRows,
     ) -> None:
         self._backend = backend
         self._evaluator = evaluator
         self._cache = cache
         self._speculation = speculation
+        self._known = known
 
     def step(self, job: Job) -> FinishReason | None:
         """Makes one call for a job that has a sequence. Returns why it is over, or None."""
+        if job.known is not None:
+            known, job.known = job.known, None
+            return self._go_through(job, known)
         call = self._next_call(job)
         logits = self._evaluate(job, call)
         reason: FinishReason | None = None
         if logits and not job.is_cancelled:
             reason = self._choose(job, logits, call.drafts)
+            if call.drafts and job.speculator is not None:
+                job.speculator.settle(job.n_past - call.end)
         if logits and call.drafts:
             self._drop_rejected(job)
         return reason
@@ -57,6 +69,16 @@ class Decoder:
             n_tokens = 0
         job.n_past = n_tokens
         self._cache.truncate(job.sequence, n_tokens)
+
+    def _go_through(self, job: Job, known: Known) -> FinishReason | None:
+        """Chooses from what an earlier request has computed for the same prompt."""
+        n_prompt = job.n_past
+        reason = self._choose(job, known.rows, known.tokens, is_new=False)
+        job.n_known = job.n_past - n_prompt
+        if known.slot is not None:
+            self._known.take_over(job.id, job.n_known)
+            self.cut(job, job.n_past)
+        return reason
 
     def _next_call(self, job: Job) -> Call:
         """Makes room for it too, where it goes back over tokens that are evaluated already."""
@@ -143,7 +165,10 @@ class Decoder:
         job.n_past = call.end
         if call.end in job.stops and not call.drafts:
             self._save(job)
-        return evaluation.logits[len(evaluation.logits) - n_wanted :]
+        logits = evaluation.logits[len(evaluation.logits) - n_wanted :]
+        if call.end == job.n_prompt and self._cache.is_exact(job.sequence, job.n_prompt):
+            self._known.note_prompt(job.tokens, self._speculation.rows(job.request), logits[0])
+        return logits
 
     def _save(self, job: Job) -> None:
         assert job.sequence is not None
@@ -152,7 +177,12 @@ class Decoder:
             self._cache.keep(job.sequence, state)
 
     def _choose(
-        self, job: Job, logits: Sequence[Logits], drafts: Sequence[int]
+        self,
+        job: Job,
+        logits: Sequence[Logits],
+        drafts: Sequence[int],
+        *,
+        is_new: bool = True,
     ) -> FinishReason | None:
         """Chooses tokens as long as the drafted ones are those chosen."""
         assert job.sequence is not None
@@ -162,6 +192,8 @@ class Decoder:
         n_right = 0
         reason: FinishReason | None = None
         for row in logits:
+            if is_new and job.n_past > job.n_prompt:
+                self._known.note(job.id, job.tokens[-1], row)
             reason = job.advance(row, room=self._backend.n_ctx - job.n_past)
             is_right = n_right < len(drafts) and job.tokens[job.n_past :] == [drafts[n_right]]
             if not is_right:
@@ -170,9 +202,7 @@ class Decoder:
             job.n_past += 1
             if reason is not None:
                 break
-        if drafts:
-            if job.speculator is not None:
-                job.speculator.settle(n_right)
+        if is_new and n_right:
             self._cache.record(job.sequence, job.n_past - n_right, drafts[:n_right])
         return reason
 

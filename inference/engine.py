@@ -11,6 +11,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -140,7 +141,7 @@ class Engine:
             outbox.put(lambda: generation.receive(event))
 
         job = Job(request, tell)
-        generation = Generation(job.id, cancel=lambda: runner.cancel(job))
+        generation = Generation(job.id, cancel=partial(runner.cancel, job))
         runner.submit(job)
         return generation
 

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
+from typing import Protocol
 
 from inference.errors import InferenceError
 from inference.job import Event
 from inference.types import Chunk, GenerationResult
+
+
+class Cancels(Protocol):
+    """Tells the engine."""
+
+    def __call__(self, *, finish_prompt: bool) -> None: ...
 
 
 class Generation(AsyncIterator[Chunk]):
@@ -18,7 +25,7 @@ class Generation(AsyncIterator[Chunk]):
     limit, and never hold up the engine.
     """
 
-    def __init__(self, request_id: int, cancel: Callable[[], None]) -> None:
+    def __init__(self, request_id: int, cancel: Cancels) -> None:
         self.id = request_id
         self._cancel = cancel
         self._is_cancelled = False
@@ -44,14 +51,20 @@ class Generation(AsyncIterator[Chunk]):
             await self._changed.wait()
         raise StopAsyncIteration
 
-    def cancel(self) -> None:
+    def cancel(self, *, finish_prompt: bool = False) -> None:
         """Stops it; idempotent, and without effect on one that has ended. The engine does at most
-        one more step for it."""
+        one more step for it.
+
+        Args:
+            finish_prompt: whether what is left of the prompt is to be evaluated all the same, when
+                nothing else is to be done: the next request will want most of it. That ends when
+                it begins, or with any other request for a suggestion.
+        """
         if self._is_cancelled or self._end is not None:
             return
         self._is_cancelled = True
         self._changed.set()
-        self._cancel()
+        self._cancel(finish_prompt=finish_prompt)
 
     async def result(self) -> GenerationResult:
         """Waits for the end. Raises the `InferenceError` that ended the generation.

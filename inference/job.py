@@ -12,6 +12,7 @@ from inference.cache_model import CacheModel
 from inference.constrained import Constrained
 from inference.detokenizer import Detokenizer
 from inference.errors import InferenceError
+from inference.known_rows import Known
 from inference.prompts.fim import BuiltPrompt
 from inference.sampling import Choice, Sampler
 from inference.speculation.speculator import Speculator
@@ -33,12 +34,14 @@ _ids = itertools.count(1)
 
 class Job:
     """Made on the caller's thread; from the submission on only the engine thread changes it, but
-    for `is_cancelled`."""
+    for `is_cancelled` and `finishes_prompt`."""
 
     def __init__(self, request: GenerationRequest, tell: Callable[[Event], None]) -> None:
         self.id = next(_ids)
         self.request = request
         self.is_cancelled = False
+        self.finishes_prompt = False
+        """Whether its prompt is evaluated to the end although it was cancelled."""
         self.keeps: str | None = None
         """A hint whose sequence it must not take."""
         self.sequence: int | None = None
@@ -48,6 +51,10 @@ class Job:
         self.tokens: list[int] = []
         """The prompt's, then the generated ones."""
         self.n_prompt = 0
+        self.known: Known | None = None
+        """What follows its prompt, until that has been looked at."""
+        self.n_known = 0
+        """How many tokens were taken from there that need not be evaluated."""
         self.stops: tuple[int, ...] = ()
         """Positions in the prompt at which its sequence's state is saved."""
         self.n_interruptions = 0
@@ -204,6 +211,7 @@ class Job:
             n_reused_tokens=self.n_reused,
             n_evaluated_tokens=max(min(self.n_past, self.n_prompt) - self.n_reused, 0),
             n_decoded_tokens=self._n_decoded,
+            n_known_tokens=self.n_known,
             n_steps=self.n_steps,
             drafters=dict(self.speculator.counts) if self.speculator else {},
             n_dropped_messages=self._n_dropped_messages,

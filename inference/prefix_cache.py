@@ -43,10 +43,12 @@ class Slot:
 @dataclass(frozen=True, slots=True)
 class Lease:
     """A slot for one request. The caller makes the backend agree: `fork_of` is copied if given,
-    then the slot is cut to `n_reused` tokens, by way of `state` if given."""
+    then the slot is cut to `n_reused + n_more` tokens, by way of `state` if given."""
 
     slot: int
     n_reused: int
+    n_more: int = 0
+    """Tokens behind these that the slot still holds: the beginning of an answer."""
     fork_of: int | None = None
     state: State | None = None
     stops: tuple[int, ...] = ()
@@ -131,14 +133,20 @@ class PrefixCache:
         *,
         exact: bool = True,
         keep: str | None = None,
+        is_end_known: bool = False,
+        begun: tuple[int, int] | None = None,
     ) -> Lease | None:
         """The slot to evaluate `prompt` in; None if all are busy, or the only one that is not is
         the one last used with the hint `keep`.
 
-        At least the last token of the prompt is left to be evaluated, as its logits are wanted.
+        Args:
+            is_end_known: whether nothing needs to be evaluated if a slot holds the whole prompt.
+                Otherwise at least its last token is left to be, as its logits are wanted.
+            begun: a slot, and how many tokens of an answer to this prompt it holds, which are to
+                be kept there if all of the prompt is reused in it.
         """
         self._clock += 1
-        options = list(self._options(list(prompt), hint, exact=exact, keep=keep))
+        options = list(self._options(list(prompt), hint, exact=exact, keep=keep, end=is_end_known))
         if not options:
             return None
         best = max(options, key=lambda option: option.worth)
@@ -146,13 +154,17 @@ class PrefixCache:
         if source is not slot:
             slot.tokens, slot.n_exact = source.tokens[:], source.n_exact
             self._checkpoints.copy(source.index, slot.index)
-        self._cut(slot, reuse.n_tokens)
+        n_more = 0
+        if begun and source is slot and slot.index == begun[0] and reuse.n_tokens == len(prompt):
+            n_more = min(begun[1], len(slot.tokens) - reuse.n_tokens)
+        self._cut(slot, reuse.n_tokens + n_more)
         if reuse.state is not None:
             self._checkpoints.note_use(slot.index, reuse.state, self._clock)
         slot.hint, slot.last_used, slot.is_busy = hint, self._clock, True
         return Lease(
             slot.index,
             reuse.n_tokens,
+            n_more,
             fork_of=None if source is slot else source.index,
             state=reuse.state,
             stops=self._stops(reuse, len(prompt)),
@@ -193,15 +205,19 @@ class PrefixCache:
         """Notes that the backend cut the slot."""
         self._cut(self._slots[index], n_tokens)
 
+    def is_exact(self, index: int, n_tokens: int) -> bool:
+        """Whether the slot's first tokens have the bits that any other calls would give them."""
+        return self._slots[index].n_exact >= n_tokens
+
     def release(self, index: int) -> None:
         """The request is over; its slot can be reused or taken by others."""
         slot = self._slots[index]
         slot.is_busy, slot.last_used = False, self._clock
 
     def _options(
-        self, prompt: list[int], hint: str, *, exact: bool, keep: str | None
+        self, prompt: list[int], hint: str, *, exact: bool, keep: str | None, end: bool
     ) -> list[_Option]:
-        reusable = [self._reuse(slot, prompt, exact=exact) for slot in self._slots]
+        reusable = [self._reuse(slot, prompt, exact=exact, end=end) for slot in self._slots]
         options: list[_Option] = []
         kept = max(
             (slot for slot in self._slots if slot.hint == keep),
@@ -228,13 +244,21 @@ class PrefixCache:
             return ()
         return stops(reuse.n_tokens, n_prompt, reuse.n_common, self._rows)
 
-    def _reuse(self, slot: Slot, prompt: list[int], *, exact: bool) -> _Reuse:
+    def _reuse(self, slot: Slot, prompt: list[int], *, exact: bool, end: bool) -> _Reuse:
         if not self.is_enabled:
             return _Reuse(0, 0)
+        n_held = slot.n_exact if exact else len(slot.tokens)
+        n_common = common_length(slot.tokens, prompt, min(len(prompt), n_held))
+        if end and n_common == len(prompt):
+            whole = self._common(slot, n_common)
+            if whole.n_tokens == n_common:
+                return whole
         # What cannot be cut cannot go back either where a call would be too small.
         n_left = 1 if self._can_truncate else self._rows.minimum
-        limit = min(len(prompt) - n_left, slot.n_exact if exact else len(slot.tokens))
-        n_common = common_length(slot.tokens, prompt, limit)
+        return self._common(slot, min(n_common, len(prompt) - n_left))
+
+    def _common(self, slot: Slot, n_common: int) -> _Reuse:
+        """What is reused where so many tokens are the same."""
         if self._can_truncate or n_common == len(slot.tokens):
             return _Reuse(n_common, n_common)
         state = self._checkpoints.latest(slot.index, n_common)

@@ -18,6 +18,7 @@ from inference.decoding import Decoder
 from inference.errors import GrammarError, InferenceError
 from inference.evaluator import Evaluator
 from inference.job import Job
+from inference.known_rows import KnownRows
 from inference.prefix_cache import PrefixCache
 from inference.prompts.build import PromptBuilder
 from inference.prompts.fim import BuiltPrompt
@@ -72,7 +73,10 @@ class Runner:
         self._speculation = speculation or Speculation(
             SpeculationMode.NEVER, backend.rows, is_second_row_free=False
         )
-        self._decoder = Decoder(backend, self._evaluator, self._cache, self._speculation)
+        self._known = KnownRows(len(backend.vocabulary), is_enabled=use_prefix_cache)
+        self._decoder = Decoder(
+            backend, self._evaluator, self._cache, self._speculation, self._known
+        )
         self._scheduler: Scheduler[Job] = Scheduler()
         self._wake = wake
         self._submitted: deque[Job] = deque()
@@ -84,16 +88,13 @@ class Runner:
         self._is_measuring = False
         self._ahead: dict[str, Job] = {}
         """Prompts that are evaluated before anyone asks for them, by the hint they are for."""
+        self._unasked: Job | None = None
+        """What finishes the prompt of a request that was cancelled."""
 
     def submit(self, job: Job) -> None:
         self._submitted.append(job)
         current = self._evaluating
-        if self._is_measuring or (
-            current is not None
-            and job.priority < current.priority
-            and current.in_prefill
-            and (current.n_interruptions < MAX_INTERRUPTIONS or current.priority is Priority.WARMUP)
-        ):
+        if self._is_measuring or (current is not None and _gives_way(current, job)):
             self._backend.interrupt()
         self._wake()
 
@@ -101,10 +102,12 @@ class Runner:
         """Makes a running evaluation return early."""
         self._backend.interrupt()
 
-    def cancel(self, job: Job) -> None:
+    def cancel(self, job: Job, *, finish_prompt: bool = False) -> None:
+        """See `Generation.cancel`."""
+        job.finishes_prompt = finish_prompt
         job.is_cancelled = True
         self._cancelled.append(job)
-        if self._evaluating is job:
+        if self._evaluating is job and not (finish_prompt and job.in_prefill):
             self._backend.interrupt()
         self._wake()
 
@@ -169,6 +172,9 @@ class Runner:
 
     def _begin(self, job: Job) -> bool:
         """Builds the prompt and finds a sequence. False: it has to wait, or has just ended."""
+        if self._unasked is not None and _is_at_cursor(job) and job is not self._unasked:
+            # The sequence is this job's now: it is likely to want most of what is evaluated there.
+            self._end(self._unasked, FinishReason.CANCELLED)
         # One sequence stays free for whoever types next.
         n_reserved = 0 if job.priority is Priority.INLINE else 1
         if self._cache.n_idle <= n_reserved:
@@ -214,14 +220,15 @@ class Runner:
         former = self._ahead.pop(hint, None)
         if former is not None:
             self._end(former, FinishReason.CANCELLED)
-        request = GenerationRequest(
-            prompt=TokenPrompt(tokens=tuple(tokens)),
-            sampling=SamplingParams(max_tokens=0),
-            priority=Priority.WARMUP,
-        )
-        self._ahead[hint] = job = Job(request, tell=lambda _event: None)
+        self._ahead[hint] = job = _warm_up(tokens)
         job.keeps = hint
         self._scheduler.add(job)
+
+    def _finish_prompt(self, cancelled: Job) -> None:
+        """Has the rest of its prompt evaluated when there is time, where it was begun."""
+        if cancelled.has_begun and cancelled.in_prefill and self._cache.is_enabled:
+            self._unasked = _warm_up(cancelled.tokens, cancelled.request.sequence_hint)
+            self._scheduler.add(self._unasked)
 
     def _speculator(self, job: Job, prompt: BuiltPrompt) -> Speculator | None:
         if not self._speculation.covers(job.request):
@@ -237,8 +244,15 @@ class Runner:
 
     def _lease(self, job: Job) -> bool:
         """Gives the job a sequence. False: only the one it must not take is left."""
+        rows = self._speculation.rows(job.request)
+        known = self._known.find(job.tokens, rows)
         lease = self._cache.acquire(
-            job.tokens, job.request.sequence_hint, exact=job.must_be_exact, keep=job.keeps
+            job.tokens,
+            job.request.sequence_hint,
+            exact=job.must_be_exact,
+            keep=job.keeps,
+            is_end_known=known is not None,
+            begun=known and known.begun,
         )
         if lease is None:
             return False
@@ -247,9 +261,15 @@ class Runner:
             self._backend.fork(lease.fork_of, lease.slot)
         if lease.state is not None:
             self._backend.restore(lease.slot, lease.state)
-        job.sequence, job.n_past, job.stops = lease.slot, lease.n_reused, lease.stops
-        self._decoder.cut(job, lease.n_reused)
-        job.n_reused = job.n_past
+        job.sequence, job.stops = lease.slot, lease.stops
+        self._decoder.cut(job, lease.n_reused + lease.n_more)
+        job.n_reused = job.n_past = min(job.n_past, lease.n_reused)
+        if known is not None and job.n_past == len(job.tokens):
+            job.known = known if lease.n_more else known.without_answer()
+        if not lease.n_more:
+            self._known.forget(lease.slot)
+            if job.priority is Priority.INLINE and self._backend.can_truncate:
+                self._known.begin(job.id, lease.slot, job.tokens, rows)
         return True
 
     def _run(self, job: Job) -> None:
@@ -279,4 +299,35 @@ class Runner:
             self._cache.release(job.sequence)
         if job.speculator is not None:
             self._speculation.add(job.speculator.counts)
+        if self._unasked is job:
+            self._unasked = None
         job.finish(reason)
+        if job.is_cancelled and job.finishes_prompt:
+            self._finish_prompt(job)
+
+
+def _warm_up(tokens: Sequence[int], hint: str = "") -> Job:
+    """What evaluates a prompt that nobody has asked for."""
+    request = GenerationRequest(
+        prompt=TokenPrompt(tokens=tuple(tokens)),
+        sampling=SamplingParams(max_tokens=0),
+        priority=Priority.WARMUP,
+        sequence_hint=hint,
+    )
+    return Job(request, tell=lambda _event: None)
+
+
+def _is_at_cursor(job: Job) -> bool:
+    """Whether it is for the place where somebody types or has moved to."""
+    return job.keeps is None and job.priority in {Priority.INLINE, Priority.WARMUP}
+
+
+def _gives_way(current: Job, job: Job) -> bool:
+    """Whether what is evaluated is given up for a new job."""
+    if not current.in_prefill or job.priority >= current.priority:
+        return False
+    if current.priority is not Priority.WARMUP:
+        return current.n_interruptions < MAX_INTERRUPTIONS
+    # What was begun for the same place is likely to be a part of the new prompt.
+    hint = current.request.sequence_hint
+    return not hint or hint != job.request.sequence_hint

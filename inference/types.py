@@ -164,6 +164,8 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """What was drafted, by drafter, and how much of it was right."""
     n_decoded_tokens: int = 0
     """Tokens generated, the end-of-generation token included."""
+    n_known_tokens: int = 0
+    """Of these, what an earlier request with the same prompt had computed before it was stopped."""
     n_steps: int = 0
     """Calls of the runtime that chose tokens; without speculation as many as decoded tokens."""
     n_dropped_messages: int = 0

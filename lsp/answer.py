@@ -94,7 +94,8 @@ async def answer(session: Session, question: Question) -> Answer:
         logger.exception("A suggestion failed")
     finally:
         session.jobs.end(job)
-        work.cancel()
+        # Whoever types on will ask for nearly the same.
+        work.cancel(finish_prompt=job.was_typed_on)
         record.source = work.source
         record.total_ms = 1000 * (perf_counter() - started)
         session.records.add(record)

@@ -22,6 +22,12 @@ class Job:
         """Why it is no longer wanted; None while it is."""
         self._task = task
 
+    @property
+    def was_typed_on(self) -> bool:
+        """Whether it ended because the user typed on, or may have: an editor's cancel comes before
+        the change that is its reason."""
+        return self.superseded_by in {None, "document-changed", "newer-request"}
+
     def supersede(self, by: str) -> None:
         """Wake the handler, wherever it waits; it then answers empty."""
         if self.superseded_by is None:

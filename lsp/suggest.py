@@ -48,10 +48,10 @@ class Work:
     reason: str | None = None
     generations: list[Generation] = field(default_factory=list[Generation])
 
-    def cancel(self) -> None:
-        """Stop whatever still runs. Idempotent."""
+    def cancel(self, *, finish_prompt: bool) -> None:
+        """Stop whatever still runs; see `Generation.cancel`. Idempotent."""
         for generation in self.generations:
-            generation.cancel()
+            generation.cancel(finish_prompt=finish_prompt)
 
 
 @dataclass(frozen=True, slots=True)

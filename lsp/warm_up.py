@@ -20,6 +20,7 @@ from inference import GenerationRequest, InferenceError, Priority, SamplingParam
 from lsp.context.gates import GateLimits, Trigger, should_suggest
 from lsp.context.related import related_texts
 from lsp.document import Snapshot
+from lsp.jobs import Job
 from lsp.project_path import path_in_project
 from lsp.protocol import DID_MOVE_CURSOR
 from lsp.session import Session
@@ -54,7 +55,7 @@ async def _warm_up(session: Session, snapshot: Snapshot) -> None:
         )
         # As if asked for by name: between two words nothing is suggested, but much is typed.
         if should_suggest(snapshot, Trigger.INVOKED, limits=limits) is None:
-            await _evaluate(session, snapshot)
+            await _evaluate(session, snapshot, job)
     except asyncio.CancelledError:
         if job.superseded_by is None:
             raise
@@ -64,7 +65,7 @@ async def _warm_up(session: Session, snapshot: Snapshot) -> None:
         session.jobs.end(job)
 
 
-async def _evaluate(session: Session, snapshot: Snapshot) -> None:
+async def _evaluate(session: Session, snapshot: Snapshot, job: Job) -> None:
     related = related_texts(snapshot.uri, snapshot.language_id, session.documents)
     request = GenerationRequest(
         prompt=prompt_at(snapshot, path_in_project(snapshot.uri, session.folders), related),
@@ -79,7 +80,8 @@ async def _evaluate(session: Session, snapshot: Snapshot) -> None:
         try:
             usage = (await generation.result()).usage
         finally:
-            generation.cancel()
+            # Who types here goes on with it; who has moved on does not.
+            generation.cancel(finish_prompt=job.was_typed_on)
     session.cursor_rest_s = rest_s(usage, session.cursor_rest_s)
 
 

@@ -147,6 +147,20 @@ async def disturb(engine: Engine, editing: Editing, chance: random.Random) -> No
     await generation.result()
 
 
+async def anticipate(engine: Engine, wanted: GenerationRequest, chance: random.Random) -> None:
+    """The same prompt for another answer, or its beginning: what is known of it is used then."""
+    others = wanted.sampling if chance.random() < 0.5 else SamplingParams()
+    sampling = msgspec.structs.replace(others, max_tokens=chance.choice((0, 1, 32)))
+    generation = engine.submit(msgspec.structs.replace(wanted, sampling=sampling))
+    n_wanted = chance.randrange(8)
+    async for _ in generation:
+        n_wanted -= 1
+        if n_wanted <= 0:
+            break
+    generation.cancel()
+    await generation.result()
+
+
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", FAMILIES)
 async def test_what_makes_it_fast_changes_no_text(name: str, tmp_path: Path) -> None:
@@ -156,7 +170,7 @@ async def test_what_makes_it_fast_changes_no_text(name: str, tmp_path: Path) -> 
         config, use_prefix_cache=False, speculate=SpeculationMode.NEVER, adapt_threads=False
     )
     editing = Editing.of(SOURCES[0].read_text("utf-8"), chance)
-    n_reused = n_accepted = 0
+    n_reused = n_accepted = n_known = 0
     async with Engine(config) as fast, Engine(bare) as plain:
         for n in range(N_CASES):
             if n % 4 == 0:
@@ -165,15 +179,19 @@ async def test_what_makes_it_fast_changes_no_text(name: str, tmp_path: Path) -> 
             if chance.random() < 0.2:
                 await disturb(fast, editing, chance)
             wanted = case(editing, n, chance)
+            if chance.random() < 0.3:
+                await anticipate(fast, wanted, chance)
             one, other = await asyncio.gather(
                 fast.submit(wanted).result(), plain.submit(wanted).result()
             )
             assert answer(one) == answer(other), f"case {n}: {wanted}"
             n_reused += one.usage.n_reused_tokens > 0
             n_accepted += one.usage.n_accepted_tokens
+            n_known += one.usage.n_known_tokens
             assert other.usage.n_reused_tokens == other.usage.n_drafted_tokens == 0
     assert n_reused > N_CASES / 4, "the test would show nothing"
     assert n_accepted > 0, "the test would show nothing"
+    assert n_known > 0 or "hybrid" in name, "the test would show nothing"
 
 
 @pytest.mark.parametrize("quantization", ["q4_0", "q4_k_m"])

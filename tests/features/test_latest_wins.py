@@ -33,6 +33,7 @@ async def test_a_newer_request_supersedes_the_older(held: InProcess) -> None:
     _, newer = held.client.start_inline(URI, 1, 4)
     assert (await older)["items"] == []
     assert first.is_cancelled
+    assert first.finishes_prompt
     await held.maker.submitted(2)
     held.maker.generation.send("pass")
     held.maker.generation.finish()
@@ -45,23 +46,25 @@ async def test_a_newer_request_supersedes_the_older(held: InProcess) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "params", "reason"),
+    ("method", "params", "reason", "goes_on"),
     [
         (
             "textDocument/didChange",
             {"textDocument": {"uri": URI, "version": 2}, "contentChanges": []},
             "document-changed",
+            True,
         ),
-        ("textDocument/didClose", {"textDocument": {"uri": URI}}, "document-closed"),
+        ("textDocument/didClose", {"textDocument": {"uri": URI}}, "document-closed", False),
     ],
 )
 async def test_a_change_or_close_supersedes(
-    held: InProcess, method: str, params: Json, reason: str
+    held: InProcess, method: str, params: Json, reason: str, *, goes_on: bool
 ) -> None:
     _, future = await begin(held)
     held.client.notify(method, params)
     assert (await future)["items"] == []
     assert held.maker.generation.is_cancelled
+    assert held.maker.generation.finishes_prompt is goes_on, "whoever types on wants it"
     record = await last_record(held.client)
     assert (record["outcome"], record["reason"]) == ("superseded", reason)
 

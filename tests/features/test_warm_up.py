@@ -66,6 +66,7 @@ async def test_moving_on_ends_what_was_begun(served: InProcess) -> None:
     move(served.client, 1, 0, "file:///project/b.py")
     first, second = await rested(served)
     assert first.is_done
+    assert not first.finishes_prompt
     assert not second.is_done
 
 
@@ -75,6 +76,7 @@ async def test_typing_and_asking_end_it(served: InProcess) -> None:
     served.client.change(URI, 2, insertion(1, 4, "r"))
     await served.client.records()
     assert first.is_done
+    assert first.finishes_prompt, "the next request wants the same"
     move(served.client, 1, 5)
     _, second = await rested(served)
     request_id, _ = served.client.start_inline(URI, 1, 5, is_invoked=True)

@@ -36,6 +36,7 @@ class ScriptedGeneration:
         self.id = generation_id
         self.request = request
         self.is_cancelled = False
+        self.finishes_prompt = False
         self._text = ""
         self._logprobs: list[float] = []
         self._chunks: asyncio.Queue[Chunk | None] = asyncio.Queue()
@@ -82,8 +83,9 @@ class ScriptedGeneration:
         self._result.exception()  # Retrieved: not every caller waits for the result.
         self._chunks.put_nowait(None)
 
-    def cancel(self) -> None:
+    def cancel(self, *, finish_prompt: bool = False) -> None:
         self.is_cancelled = True
+        self.finishes_prompt = finish_prompt
         self.finish(FinishReason.CANCELLED)
 
     @property

@@ -139,7 +139,8 @@ async def measure(options: argparse.Namespace, edits: list[Edit]) -> Speculative
     async with AsyncExitStack() as stack:
         answerers: dict[str, Answerer] = {}
         for name, mode in WAYS.items():
-            # Only the oracle has a say: no cache model, and no word before the cursor spelt again.
+            # Only the oracle has a say: no cache model, no word before the cursor spelt again, and
+            # nothing it said before.
             config = EngineConfig(
                 model_path=options.model,
                 n_threads=options.threads,
@@ -147,6 +148,7 @@ async def measure(options: argparse.Namespace, edits: list[Edit]) -> Speculative
                 speculate=mode,
                 use_token_healing=False,
                 use_cache_model=False,
+                keep_logits=False,
             )
             oracle = Oracle()
             engine = await stack.enter_async_context(Engine(config, load=oracle.load))

@@ -29,6 +29,9 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Layers to offload; None offloads all of them where the runtime has a GPU."""
     use_prefix_cache: bool = True
     """False evaluates every prompt from its start; for tests and comparisons."""
+    keep_logits: bool = True
+    """Keep what was computed after the last prompts (`inference/known_rows.py`). False evaluates at
+    least the last token of each; for tests and comparisons."""
     exact_reuse: bool = False
     """Makes reuse bit-exact for K-quantised models too, at the price of evaluating at least eight
     tokens a request. Other models are exact anyway; see docs/engine.md."""

@@ -221,6 +221,7 @@ class Engine:
             model.backend,
             model.prompts,
             use_prefix_cache=self._config.use_prefix_cache,
+            keep_logits=self._config.keep_logits,
             speculation=model.speculation,
             adapt_threads=self._config.adapt_threads,
             wake=self._wake,

@@ -51,6 +51,7 @@ class Runner:
         prompts: PromptBuilder,
         *,
         use_prefix_cache: bool = True,
+        keep_logits: bool = True,
         speculation: Speculation | None = None,
         adapt_threads: bool = True,
         wake: Callable[[], None] = lambda: None,
@@ -73,7 +74,9 @@ class Runner:
         self._speculation = speculation or Speculation(
             SpeculationMode.NEVER, backend.rows, is_second_row_free=False
         )
-        self._known = KnownRows(len(backend.vocabulary), is_enabled=use_prefix_cache)
+        self._known = KnownRows(
+            len(backend.vocabulary), is_enabled=use_prefix_cache and keep_logits
+        )
         self._decoder = Decoder(
             backend, self._evaluator, self._cache, self._speculation, self._known
         )

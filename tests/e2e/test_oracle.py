@@ -26,10 +26,11 @@ NEW = "def volume(width, height, depth=1):\n    return area(width, height) * dep
 @pytest.mark.parametrize("mode", [SpeculationMode.NEVER, SpeculationMode.ALWAYS])
 async def test_it_says_what_it_is_told_drafted_or_not(mode: SpeculationMode, old_text: str) -> None:
     oracle = Oracle()
+    config = EngineConfig(speculate=mode, keep_logits=False)
     request = GenerationRequest(
         prompt=PROMPT, old_text=old_text, sampling=SamplingParams(max_tokens=200)
     )
-    async with Engine(EngineConfig(speculate=mode), load=oracle.load) as engine:
+    async with Engine(config, load=oracle.load) as engine:
         own_words = await engine.submit(request).result()
         answer = oracle.tokenize(NEW)
         oracle.expect(request, answer)

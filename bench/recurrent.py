@@ -2,7 +2,8 @@
 
     python -m bench.recurrent [--model FILE] [--tokens N] [--edits N] [--threads N]
 
-Three ways in which the next prompt differs from the last: tokens are added at its end, as while a
+Four ways in which the next prompt differs from the last: not at all, as while a word is typed (the
+model spells it again, so it is no part of the prompt); tokens are added at its end, as while a
 line is typed; some near its end are replaced; a line is put in before its last 500, where new lines
 come in when the text after the cursor follows that before it. Each with saved states and without
 (a sequence is reused whole or not at all), in turn; beside them what a model evaluates whose cache
@@ -67,7 +68,12 @@ def new_line(tokens: Tokens, chance: random.Random) -> Tokens:
     return [*tokens[:at], *_random_tokens(N_LINE, chance), *tokens[at:]]
 
 
+def the_same(tokens: Tokens, _chance: random.Random) -> Tokens:
+    return tokens
+
+
 EDITS: dict[str, Edit] = {
+    "nothing": the_same,
     "two tokens more": typed,
     "20 to 190 from the end": replaced,
     "a line before the last 500": new_line,
@@ -104,10 +110,14 @@ def evaluated_where_all_can_be_cut(prompts: list[Tokens], rows: RowPolicy) -> li
     """Tokens of each prompt after the first."""
     cache = PrefixCache(2, rows=rows)
     counts: list[int] = []
+    former: Tokens = []
     for tokens in prompts:
-        lease = cache.acquire(tokens)
+        lease = cache.acquire(tokens, is_end_known=tokens == former)
         assert lease is not None
-        n_reused = min(lease.n_reused, len(tokens) - rows.minimum)
+        n_reused = lease.n_reused
+        if tokens != former:
+            n_reused = min(n_reused, len(tokens) - rows.minimum)
+        former = tokens
         cache.record(lease.slot, n_reused, tokens[n_reused:])
         cache.release(lease.slot)
         counts.append(len(tokens) - n_reused)

@@ -9,7 +9,9 @@ kept, where the next prompt is likeliest to differ from this one:
 * where it left the sequence's former text, for the next edit is likely to be there too: in prompts
   that hold the text after the cursor behind that before it, this is where new lines come in;
 * further back at distances that double, so that what is evaluated again in vain is never more than
-  what follows the edit.
+  what follows the edit;
+* at its very end, one for each sequence: while a word is typed the prompt stays the same
+  (`inference.known_rows`), and the next turn of a conversation begins with all of it.
 
 Bookkeeping only, like `inference.prefix_cache`.
 """
@@ -79,6 +81,8 @@ class Checkpoints:
     def __init__(self, n_slots: int, max_bytes: int) -> None:
         self._slots: list[list[_Checkpoint]] = [[] for _ in range(n_slots)]
         """For each slot in the order of their positions."""
+        self._ends: list[State | None] = [None] * n_slots
+        """At the end of each slot's newest prompt."""
         self._max_bytes = max_bytes
 
     @property
@@ -87,14 +91,18 @@ class Checkpoints:
 
     @property
     def n_states(self) -> int:
-        return len(self._distinct())
+        return len(self._distinct()) + len(self._distinct_ends())
 
     @property
     def n_bytes(self) -> int:
-        return sum(checkpoint.state.n_bytes for checkpoint in self._distinct())
+        states = [*(checkpoint.state for checkpoint in self._distinct()), *self._distinct_ends()]
+        return sum(state.n_bytes for state in states)
 
     def latest(self, slot: int, limit: int) -> State | None:
         """The one with the most tokens, at most `limit`."""
+        end = self._ends[slot]
+        if end is not None and end.n_tokens <= limit:
+            return end
         states = [c.state for c in self._slots[slot] if c.state.n_tokens <= limit]
         return states[-1] if states else None
 
@@ -106,8 +114,19 @@ class Checkpoints:
         self._slots[slot].append(_Checkpoint(state, now))
         if len(self._slots[slot]) > MAX_PER_SLOT:
             self._drop_least([slot], now)
-        while self.n_bytes > self._max_bytes:
-            self._drop_least(range(len(self._slots)), now)
+        self._make_room(slot, now)
+
+    def add_end(self, slot: int, state: State, now: int) -> None:
+        """Keeps the state of all of a prompt, in the place of the one before."""
+        former, self._ends[slot] = self._ends[slot], None
+        if state.n_bytes > self._max_bytes:
+            return
+        newest = self._slots[slot][-1].state.n_tokens if self._slots[slot] else 0
+        if former is not None and former.n_tokens - newest >= LAST_ROWS:
+            # The user may come back to it, and nothing else is near.
+            self.add(slot, former, now)
+        self._ends[slot] = state
+        self._make_room(slot, now)
 
     def note_use(self, slot: int, state: State, now: int) -> None:
         for checkpoint in self._slots[slot]:
@@ -117,13 +136,30 @@ class Checkpoints:
     def cut(self, slot: int, n_tokens: int) -> None:
         """Forgets the states of more than `n_tokens` tokens; attention's part of them is gone."""
         self._slots[slot] = [c for c in self._slots[slot] if c.state.n_tokens <= n_tokens]
+        end = self._ends[slot]
+        if end is not None and end.n_tokens > n_tokens:
+            self._ends[slot] = None
 
     def copy(self, source: int, target: int) -> None:
         """`target` holds what `source` does; the states themselves are shared."""
         self._slots[target] = self._slots[source][:]
+        self._ends[target] = self._ends[source]
 
     def _distinct(self) -> list[_Checkpoint]:
         return list({id(c): c for checkpoints in self._slots for c in checkpoints}.values())
+
+    def _distinct_ends(self) -> list[State]:
+        return list({id(end): end for end in self._ends if end is not None}.values())
+
+    def _make_room(self, slot: int, now: int) -> None:
+        """Drops states until the others fit: first the ends of other slots' prompts, as there is a
+        state a few tokens before each of them; last the end of the slot's own."""
+        own = self._ends[slot]
+        for other, end in enumerate(self._ends):
+            if self.n_bytes > self._max_bytes and end is not own:
+                self._ends[other] = None
+        while self.n_bytes > self._max_bytes and self._distinct():
+            self._drop_least(range(len(self._slots)), now)
 
     def _drop_least(self, slots: range | list[int], now: int) -> None:
         worth: dict[int, float] = {}

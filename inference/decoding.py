@@ -88,7 +88,11 @@ class Decoder:
         can_go_back = self._backend.can_truncate
         chunk = next_chunk(job.n_past, end, rows, can_go_back=can_go_back)
         drafts: Sequence[int] = ()
-        if chunk.end == len(job.tokens):
+        # At a prompt's end the state is saved, which must not be that after drafted tokens. Where
+        # a call has to be filled up with some, it is not saved.
+        n_new = len(job.tokens) - job.n_past
+        is_saved = job.in_prefill and self._cache.keeps_states and rows.padded(n_new) == n_new
+        if chunk.end == len(job.tokens) and not is_saved:
             drafts = self._drafts(job, rows)
             end += len(drafts)
             with_drafts = next_chunk(job.n_past, end, rows, can_go_back=can_go_back)
@@ -163,7 +167,8 @@ class Decoder:
             job.sequence, call.start, tokens, exact=is_exact, n_rows=len(span.tokens)
         )
         job.n_past = call.end
-        if call.end in job.stops and not call.drafts:
+        is_end = call.end == job.n_prompt and self._cache.keeps_states
+        if (call.end in job.stops or is_end) and not call.drafts:
             self._save(job)
         logits = evaluation.logits[len(evaluation.logits) - n_wanted :]
         if call.end == job.n_prompt and self._cache.is_exact(job.sequence, job.n_prompt):
@@ -174,7 +179,7 @@ class Decoder:
         assert job.sequence is not None
         state = self._backend.save(job.sequence)
         if state is not None:
-            self._cache.keep(job.sequence, state)
+            self._cache.keep(job.sequence, state, is_end=job.n_past == job.n_prompt)
 
     def _choose(
         self,

@@ -196,10 +196,15 @@ class PrefixCache:
         """How many rows of a call have the bits that they would have in any other."""
         return 0 if n_rows < self._rows.minimum else n_rows - n_rows % self._rows.multiple
 
-    def keep(self, index: int, state: State) -> None:
-        """Notes that `state` is that of all the slot's tokens."""
+    @property
+    def keeps_states(self) -> bool:
+        return self._checkpoints.is_enabled
+
+    def keep(self, index: int, state: State, *, is_end: bool = False) -> None:
+        """Notes that `state` is that of all the slot's tokens; `is_end`: these are a prompt."""
         assert state.n_tokens == len(self._slots[index].tokens), "the state of something else"
-        self._checkpoints.add(index, state, self._clock)
+        add = self._checkpoints.add_end if is_end else self._checkpoints.add
+        add(index, state, self._clock)
 
     def truncate(self, index: int, n_tokens: int) -> None:
         """Notes that the backend cut the slot."""

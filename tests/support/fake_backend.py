@@ -45,12 +45,13 @@ def hashed(tokens: list[int]) -> int:
     return END if digest % 23 == 0 else LETTERS[digest % len(LETTERS)]
 
 
-def spelling(text: bytes) -> Predict:
-    """Says `text` after the prompt, byte by byte, then ends."""
+def spelling(text: bytes, n_prompt: int | None = None) -> Predict:
+    """Says `text` after the prompt, byte by byte, then ends. The prompt is what holds `n_prompt`
+    tokens, or what it is first asked about."""
     said: dict[int, int] = {}
 
     def predict(tokens: list[int]) -> int:
-        start = said.setdefault(0, len(tokens))
+        start = said.setdefault(0, len(tokens)) if n_prompt is None else n_prompt
         at = len(tokens) - start
         return text[at] if at < len(text) else END
 

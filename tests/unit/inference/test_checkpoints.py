@@ -132,3 +132,40 @@ def test_other_slots_keep_their_newest() -> None:
         checkpoints.add(1, state(2000 + 64 * n), 1 + n)
     assert len(kept(checkpoints, 0)) >= 1
     assert len(kept(checkpoints, 1)) >= 2
+
+
+def test_the_end_of_a_prompt_takes_the_place_of_the_one_before() -> None:
+    checkpoints = Checkpoints(1, 10_000)
+    checkpoints.add(0, state(1000), 1)
+    for n in (1001, 1002, 1003):
+        checkpoints.add_end(0, state(n), 1)
+    assert kept(checkpoints) == [1003, 1000]
+
+
+def test_the_end_of_a_former_prompt_stays_where_nothing_else_is_near() -> None:
+    checkpoints = Checkpoints(1, 10_000)
+    checkpoints.add(0, state(1000), 1)
+    for n in (1004, 1006, 1010):
+        checkpoints.add_end(0, state(n), 1)
+    assert kept(checkpoints) == [1010, 1004, 1000]
+
+
+def test_an_end_is_cut_copied_and_counted_like_other_states() -> None:
+    checkpoints = Checkpoints(2, 10_000)
+    checkpoints.add_end(0, state(1000), 1)
+    checkpoints.copy(0, 1)
+    assert (checkpoints.n_states, checkpoints.n_bytes) == (1, N_BYTES)
+    checkpoints.cut(0, 999)
+    assert kept(checkpoints, 0) == []
+    assert kept(checkpoints, 1) == [1000]
+
+
+def test_where_memory_is_short_the_newest_end_stays() -> None:
+    checkpoints = Checkpoints(3, 2 * N_BYTES)
+    checkpoints.add(0, state(100), 1)
+    for n, slot in enumerate((0, 1, 2)):
+        checkpoints.add_end(slot, state(200 + n), n)
+        assert checkpoints.n_bytes <= 2 * N_BYTES
+    assert kept(checkpoints, 2) == [202]
+    checkpoints.add_end(2, State(300, np.zeros(3 * N_BYTES, np.uint8)), 9)
+    assert kept(checkpoints, 2) == []

@@ -31,6 +31,15 @@ def test_the_same_prompt_again_evaluates_nothing() -> None:
     assert len(bench.backend.calls) == n_calls
 
 
+@pytest.mark.parametrize("max_tokens", [1, 8])
+def test_what_cannot_be_cut_comes_back_to_a_prompt_s_end(max_tokens: int) -> None:
+    bench = Bench(FakeBackend(can_truncate=False))
+    first = bench.complete("x" * 100, max_tokens=max_tokens)
+    second = bench.complete("x" * 100, max_tokens=max_tokens)
+    assert second.text == first.text
+    assert second.usage.n_evaluated_tokens == second.usage.n_known_tokens == 0
+
+
 def test_an_answer_that_was_cut_short_is_continued() -> None:
     bench = Bench(FakeBackend(predict=spelling(b"hello there")))
     first = bench.submit("x" * 100)

@@ -78,7 +78,8 @@ def edit_request(old: str = OLD, max_tokens: int = 200) -> GenerationRequest:
 
 @pytest.mark.parametrize("can_truncate", [True, False])
 def test_an_edit_takes_a_fraction_of_the_calls(*, can_truncate: bool) -> None:
-    backend = FakeBackend(predict=spelling(NEW.encode()), can_truncate=can_truncate, n_rollback=7)
+    says = spelling(NEW.encode(), n_prompt=len("Add a scale.\n"))
+    backend = FakeBackend(predict=says, can_truncate=can_truncate, n_rollback=7)
     (result,) = run(runner_of(backend, SpeculationMode.AUTO), edit_request())
     assert result.text == NEW
     assert result.finish_reason is FinishReason.STOP

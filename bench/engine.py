@@ -11,7 +11,7 @@ same file and the same threads, in turn A B C D E, E D C B A:
   batches and attention, and with the runtime's defaults;
 - llama-bench, built from the runtime's own sources (`python -m bench.build_peer`), with both too.
 
-Then, through the backend alone, what a call with 1 to 16 rows of logits takes (`verify_cost`), and
+Then, through the backend alone, what a call with 1 to 32 rows of logits takes (`verify_cost`), and
 how much of the memory bandwidth that the same threads can read (`bench.bandwidth`) a decode step
 uses: the bytes of the weights it needs over its time.
 """

@@ -10,7 +10,7 @@ from inference import EngineConfig
 from inference.backends.base import Backend, Span
 from inference.loading import load_model
 
-N_ROWS = (1, 2, 3, 4, 6, 8, 12, 16)
+N_ROWS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 
 
 def curve(config: EngineConfig, *, n_before: int, n_rounds: int) -> dict[int, float]:

@@ -42,8 +42,11 @@ _log = logging.getLogger(__name__)
 _CPU_ROWS = 64
 """Tokens per call on a CPU: as fast as more, and a cancel or a preemption waits for one call."""
 _GPU_ROWS = 512
-_MAX_LOGITS = 16
-"""Rows with logits per call; 16 drafted tokens can be verified at once."""
+_MAX_LOGITS = 32
+"""Rows with logits per call: so many tokens less one can be drafted. Of the tokens of real edits
+69 % stand in unchanged runs of 16 and more, 54 % in runs of 32."""
+_MAX_MODEL_DRAFT = 15
+"""Tokens that a draft model makes one by one; it is seldom right for longer."""
 _ABORTED = 2
 _NO_ROOM = 1
 _NO_MEMORY = -2
@@ -89,7 +92,7 @@ class LlamaCppBackend:
             self.n_ctx = int(api.llama_n_ctx_seq(self._context))
             if draft is not None:
                 self.draft_model = load_draft_model(
-                    draft, self._as_target(), config, report, n_max=_MAX_LOGITS - 1
+                    draft, self._as_target(), config, report, n_max=_MAX_MODEL_DRAFT
                 )
         except BaseException:
             self.close()
@@ -112,7 +115,7 @@ class LlamaCppBackend:
 
     @property
     def max_logits(self) -> int:
-        return _MAX_LOGITS
+        return min(_MAX_LOGITS, self._batch.capacity)
 
     @property
     def can_truncate(self) -> bool:
@@ -133,7 +136,7 @@ class LlamaCppBackend:
         check_spans(
             spans,
             max_rows=self._batch.capacity,
-            max_logits=_MAX_LOGITS,
+            max_logits=self.max_logits,
             n_vocab=len(self.vocabulary),
             n_sequences=self.n_sequences,
             n_ctx=self.n_ctx,
@@ -285,7 +288,7 @@ class LlamaCppBackend:
         parameters.n_rs_seq = plan.n_rollback
         n_rows = plan.n_rows or (_CPU_ROWS if self.is_on_cpu else _GPU_ROWS)
         parameters.n_batch = parameters.n_ubatch = n_rows
-        parameters.n_outputs_max = parameters.n_outputs_max_per_seq = _MAX_LOGITS
+        parameters.n_outputs_max = parameters.n_outputs_max_per_seq = min(_MAX_LOGITS, n_rows)
         parameters.n_threads = parameters.n_threads_batch = self.n_threads
         parameters.no_perf = True
         # A sliding-window cache of the window's size could not be truncated.

@@ -16,13 +16,15 @@ import numpy as np
 from inference.speculation.draft import Draft
 
 MAX_RUN = 12
-"""Matched tokens before the pointer that are told apart."""
+"""Matched tokens before the pointer that are told apart one by one."""
+_LONG_RUNS = (24, 48)
+"""Beyond it, by whether there are so many: what has been the same for lines mostly stays so."""
 _FIRM_RUN = 3
 """So many matched tokens are no chance: what lies before them is done with."""
 
 
 class AlignedText:
-    """See the module. A token's bucket is how many tokens match right before it."""
+    """See the module. A token's bucket says how many tokens match right before it."""
 
     def __init__(self, name: str, tokens: Sequence[int], n_before: int) -> None:
         """
@@ -42,7 +44,7 @@ class AlignedText:
     def draft(self, context: Sequence[int], n: int) -> Draft | None:
         self._read(context)
         found: list[int] = self._tokens[self._pointer : self._pointer + n].tolist()
-        buckets = [min(self._run + i, MAX_RUN) for i in range(len(found))]
+        buckets = [_bucket(self._run + i) for i in range(len(found))]
         return Draft(found, buckets) if found else None
 
     def _read(self, context: Sequence[int]) -> None:
@@ -76,3 +78,7 @@ class AlignedText:
             places = places[places > run]
             places = places[tokens[places - 1 - run] == context[end - 1 - run]]
         self._pointer, self._run = best, run
+
+
+def _bucket(run: int) -> int:
+    return min(run, MAX_RUN) + sum(run >= long for long in _LONG_RUNS)

@@ -9,7 +9,7 @@ from inference.backends.base import Backend, Span
 from inference.evaluator import Evaluator
 from inference.speculation.verify_cost import VerifyCost
 
-_ROW_COUNTS = (1, 8, 2, 4, 16, 3, 6, 12)
+_ROW_COUNTS = (1, 8, 2, 4, 16, 32, 3, 6, 12, 24)
 """Those that matter most first; one more call before them warms up."""
 _N_ROUNDS = 4
 """Of which the quickest counts, as others may be disturbed."""

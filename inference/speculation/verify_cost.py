@@ -9,7 +9,7 @@ slowly.
 
 from __future__ import annotations
 
-MAX_ROWS = 16
+MAX_ROWS = 32
 """Row counts that are told apart; beyond it the curve goes on straight."""
 _SHAPE_RATE = 0.05
 _DRIFT_RATE = 0.2

@@ -75,6 +75,12 @@ def test_long_matches_are_trusted_more() -> None:
     assert list(draft.buckets) == [1, 2, 3, 4]
 
 
+def test_very_long_matches_are_trusted_still_more() -> None:
+    draft = AlignedText("old-text", list(range(100)), 0).draft([], 60)
+    assert draft is not None
+    assert draft.buckets == [MAX_RUN] * 12 + [MAX_RUN + 1] * 24 + [MAX_RUN + 2] * 24
+
+
 @given(st.lists(st.integers(0, 3), max_size=30), st.lists(st.integers(0, 3), max_size=30))
 def test_drafts_from_any_text_are_pieces_of_it(text: list[int], answer: list[int]) -> None:
     aligned = AlignedText("old-text", text, 0)
@@ -114,12 +120,13 @@ def test_lookup_finds_what_the_answer_itself_said() -> None:
 
 def test_costs_are_kept_consistent() -> None:
     costs = VerifyCost()
-    for n_rows, ms in {1: 10.0, 2: 18.0, 3: 40.0, 4: 19.0, 8: 90.0, 16: 70.0}.items():
+    measured = {1: 10.0, 2: 18.0, 3: 40.0, 4: 19.0, 8: 90.0, 16: 70.0, 32: 110.0}
+    for n_rows, ms in measured.items():
         costs.calibrate(n_rows, ms)
     assert costs.ms(3) == 19.0, "four rows cost less"
     assert costs.ms(8) == 38.0, "twice four rows cost less"
     assert costs.ms(16) == 70.0
-    assert costs.ms(32) == pytest.approx(70.0 + 16 * (70.0 - 38.0) / 8)
+    assert costs.ms(40) == pytest.approx(110.0 + 8 * (110.0 - 70.0) / 16)
     for n_rows in range(1, MAX_ROWS + 20):
         assert costs.ms(n_rows) <= costs.ms(n_rows + 1)
 

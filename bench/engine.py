@@ -111,7 +111,7 @@ class EngineTurns:
     async def run(self, job: Job) -> Timing:
         request = GenerationRequest(
             prompt=TokenPrompt(tokens=tuple(job.tokens)),
-            sampling=SamplingParams(max_tokens=job.n_decode),
+            sampling=SamplingParams(max_tokens=job.n_decode, with_logprobs=False),
         )
         self._oracle.expect(request, job.tokens[: job.n_decode])
         cpu = time.process_time()

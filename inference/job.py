@@ -152,9 +152,10 @@ class Job:
         text = self._stops.feed(self._detokenizer.feed(piece))
         if len(piece) > n_spelt or not n_spelt:
             # A token that only spells what was typed is no part of the answer.
+            logprobs = () if choice.logprob is None else (choice.logprob,)
             self._token_ids.append(choice.token)
-            self._logprobs.append(choice.logprob)
-            self._say(Chunk(text, (choice.token,), (choice.logprob,)))
+            self._logprobs += logprobs
+            self._say(Chunk(text, (choice.token,), logprobs))
         if self._stops.found:
             return FinishReason.STOP
         if len(self._token_ids) >= self.request.sampling.max_tokens or room <= 0:

@@ -12,13 +12,16 @@ from inference.backends.vocabulary import TokenIds
 from inference.errors import BackendError
 from inference.types import SamplingParams
 
+_SAFE_EXPONENT = 60.0
+"""Of the likeliest token: the exponentials of a whole vocabulary then fit into 32 bits."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
     token: int
-    logprob: float
+    logprob: float | None
     """Natural logarithm of its probability at temperature 1, before any filter. Where only some
-    tokens were allowed, its probability among these."""
+    tokens were allowed, its probability among these. None where it is not wanted."""
 
 
 class Sampler:
@@ -45,23 +48,25 @@ class Sampler:
         top = float(row[best])
         if not np.isfinite(top):
             raise BackendError("The model computed numbers that are no numbers; choose another.")
-        log_total = top + self._log_sum(row, top)
         at = best if self._params.temperature <= 0 else self._draw(row)
-        return Choice(
-            token=at if allowed is None else int(allowed[at]),
-            logprob=min(float(row[at]) - log_total, 0.0),
-        )
+        logprob: float | None = None
+        if self._params.with_logprobs:
+            logprob = min(float(row[at]) - self._log_total(row, top), 0.0)
+        return Choice(token=at if allowed is None else int(allowed[at]), logprob=logprob)
 
-    def _log_sum(self, row: Logits, top: float) -> float:
-        """Of the exponentials, in units of the largest's."""
+    def _log_total(self, row: Logits, top: float) -> float:
+        """Logarithm of the sum of the exponentials."""
         if len(self._scratch) < len(row):
             # Fresh memory for a whole vocabulary costs more than to compute in it.
             self._scratch = np.empty(len(row), np.float32)
         scratch = self._scratch[: len(row)]
+        # Off by some 1e-6 at most, as sums are pairwise. One pass less where nothing can overflow.
+        if abs(top) < _SAFE_EXPONENT:
+            np.exp(row, out=scratch)
+            return float(np.log(scratch.sum()))
         np.subtract(row, np.float32(top), out=scratch)
         np.exp(scratch, out=scratch)
-        # Pairwise: off by some 1e-6 at most.
-        return float(np.log(scratch.sum()))
+        return top + float(np.log(scratch.sum()))
 
     def _draw(self, row: Logits) -> int:
         params = self._params

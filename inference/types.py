@@ -49,6 +49,9 @@ class SamplingParams(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 0
     stop: tuple[str, ...] = ()
     """Generation ends before the first of these; the string itself is not part of the text."""
+    with_logprobs: bool = True
+    """Whether log-probabilities are wanted. With a large vocabulary these take most of the time
+    that choosing a token does."""
 
 
 class SpeculationMode(StrEnum):
@@ -122,8 +125,9 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Chunk(msgspec.Struct, frozen=True):
-    """A piece of streamed output. `len(token_ids) == len(logprobs)`; `text` may be empty or hold
-    the text of several tokens, as bytes of a character can be split over tokens."""
+    """A piece of streamed output. `len(token_ids) == len(logprobs)` where these are wanted; `text`
+    may be empty or hold the text of several tokens, as bytes of a character can be split over
+    tokens."""
 
     text: str
     token_ids: tuple[int, ...]

@@ -28,7 +28,7 @@ async def explain(work: Explain, place: Place, asker: Asker) -> str:
     answered = await asker.ask(
         GenerationRequest(
             prompt=ChatPrompt(messages=messages, thinks=False),
-            sampling=SamplingParams(max_tokens=asker.max_tokens),
+            sampling=SamplingParams(max_tokens=asker.max_tokens, with_logprobs=False),
             priority=Priority.ACTION,
             sequence_hint=asker.uri,
         )

@@ -112,7 +112,7 @@ async def _ask(
 ) -> Answered:
     request = GenerationRequest(
         prompt=ChatPrompt(messages=tuple(messages), thinks=False, prefill=prefill),
-        sampling=SamplingParams(max_tokens=asker.max_tokens),
+        sampling=SamplingParams(max_tokens=asker.max_tokens, with_logprobs=False),
         priority=Priority.ACTION,
         sequence_hint=asker.uri,
         old_text=encodable(old_text),

@@ -164,7 +164,9 @@ class Turn:
                 thinks=_THINKS[self.settings.thinking],
             ),
             sampling=SamplingParams(
-                max_tokens=self.settings.max_tokens, temperature=self.settings.temperature
+                with_logprobs=False,
+                max_tokens=self.settings.max_tokens,
+                temperature=self.settings.temperature,
             ),
             priority=Priority.CHAT,
             sequence_hint=f"chat:{params.conversation_id}",

@@ -82,3 +82,16 @@ def test_the_logprob_of_a_draw_is_that_at_temperature_one_before_filters() -> No
 def test_numbers_that_are_none_are_an_error(broken: float) -> None:
     with pytest.raises(BackendError):
         Sampler(SamplingParams()).choose(np.full(5, broken, np.float32))
+
+
+@pytest.mark.parametrize("shift", [-1000.0, -59.0, 0.0, 59.0, 1000.0])
+def test_large_logits_overflow_nothing(shift: float) -> None:
+    row = (ROW + np.float32(shift)).astype(np.float32)
+    expected = Sampler(SamplingParams()).choose(ROW).logprob
+    assert Sampler(SamplingParams()).choose(row).logprob == pytest.approx(expected, abs=2e-4)
+
+
+def test_log_probabilities_are_left_out_where_nobody_wants_them() -> None:
+    choice = Sampler(SamplingParams(with_logprobs=False)).choose(ROW)
+    assert choice.logprob is None
+    assert choice.token == Sampler(SamplingParams()).choose(ROW).token

@@ -118,6 +118,8 @@ def test_an_answer_is_checked_applied_and_undone(scripted: tuple[Emacs, Path]) -
     before = POSITIVE.before + POSITIVE.after
     path = emacs.open("positive.py", POSITIVE)
     act(emacs, "Simplify `positive`")  # the model says "No." to that, twice
+    # The server's message comes first; then the error, with which Emacs throws away typed keys.
+    emacs.wait_for_text("jsonrpc-error")
     emacs.wait_for_text("nothing was changed")
     assert path.read_text() == before
     answers.write_text(json.dumps([f"```python\n{SIMPLER}```"]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -35,6 +36,16 @@ def test_complete_prints_the_suggestion_and_its_record_as_json() -> None:
     assert output["record"]["n_evaluated_tokens"] > 0
     outcome = output["record"]["outcome"]
     assert outcome == ("shown" if output["suggestions"] else "empty")
+
+
+def test_the_readme_s_example_can_be_run_as_it_stands() -> None:
+    found = re.search(
+        r"^    \.venv/bin/sotto complete (\S+)", (ROOT / "README.md").read_text(), re.M
+    )
+    assert found
+    done = sotto("complete", found[1])
+    assert done.returncode == 0, done.stderr
+    assert done.stdout or "no suggestion" in done.stderr
 
 
 def test_complete_says_why_there_is_nothing(tmp_path: Path) -> None:

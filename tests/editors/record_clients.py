@@ -1,6 +1,6 @@
 """Record what real editors say of themselves in `initialize`, into `tests/fixtures/clients`.
 
-    .venv/bin/python -m tests.editors.record_clients [neovim] [vscode] [helix]
+    .venv/bin/python -m tests.editors.record_clients [neovim] [vscode] [helix] [emacs]
 
 Each editor is started from a clean profile with the project's plugin, opens a Python file and
 starts the real server through a shell script that keeps what the editor writes. The first message
@@ -10,24 +10,21 @@ of that is recorded, with this machine's folders, processes and language replace
 from __future__ import annotations
 
 import json
-import os
-import pty
 import shlex
-import subprocess
 import sys
 import tempfile
-import termios
-import threading
 import time
 from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import cast
 
 from lsp.frames import FrameParser, Message
 from tests.support.clients import FOLDER, Json, write_client
+from tests.support.emacs import write_init_file
 from tests.support.nvim import Neovim
 from tests.support.nvim_process import ROOT, Home, find_neovim
+from tests.support.tmux import Terminal, find_program
 from tests.support.vscode import VSCode, browser_page
 from tests.support.vscode_process import Profile, Programs, build_extension, sotto_program
 
@@ -132,55 +129,25 @@ def helix(folder: Path, server: Path, file: Path) -> Generator[None]:
     )
     (home / "helix" / "languages.toml").write_text(languages)
     folders = {f"XDG_{name}_HOME": str(home) for name in ("CONFIG", "CACHE", "DATA", "STATE")}
-    with in_terminal([find_helix(), str(file)], folders, file.parent):
+    command = [str(find_program("hx")), str(file)]
+    with Terminal(command, folder=file.parent, variables=folders):
         yield
-
-
-def find_helix() -> str:
-    """Raises AssertionError where there is none."""
-    command = [sys.executable, str(ROOT / ".ci" / "editors.py"), "--where", "hx"]
-    result = subprocess.run(command, capture_output=True, text=True)
-    if result.returncode != 0:
-        raise AssertionError(f"no Helix to start. {result.stderr.strip()}")
-    return result.stdout.strip()
 
 
 @contextmanager
-def in_terminal(command: list[str], variables: dict[str, str], folder: Path) -> Generator[None]:
-    """Run a program in a terminal that nobody looks at."""
-    ours, theirs = pty.openpty()
-    termios.tcsetwinsize(theirs, (24, 100))
-    process = subprocess.Popen(
-        command,
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env=os.environ | variables | {"TERM": "xterm-256color"},
-        cwd=folder,
-        start_new_session=True,
-    )
-    os.close(theirs)
-
-    def read() -> None:
-        with suppress(OSError):  # the terminal is gone when the program has ended
-            while os.read(ours, 1 << 16):
-                pass
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    try:
+def emacs(folder: Path, server: Path, file: Path) -> Generator[None]:
+    home = folder / "home"
+    write_init_file(home, [str(server), "serve"])
+    command = [str(find_program("emacs")), "-nw", str(file)]
+    with Terminal(command, folder=file.parent, variables={"HOME": str(home)}):
         yield
-    finally:
-        process.terminate()
-        process.wait()
-        reader.join()
-        os.close(ours)
 
 
 STARTS: dict[str, Callable[[Path, Path, Path], AbstractContextManager[None]]] = {
     "neovim": neovim,
     "vscode": vscode,
     "helix": helix,
+    "emacs": emacs,
 }
 
 

@@ -8,12 +8,9 @@ import signal
 from collections.abc import Callable
 
 import pytest
-from lsprotocol import types
-from pygls.protocol import default_converter
 
-from lsp.capabilities import ClientCapabilities, read_capabilities
 from tests.editors.conftest import StartHelix
-from tests.support.clients import initialize_params
+from tests.support.clients import as_read, initialize_params
 from tests.support.helix import Helix
 from tests.support.places import Place
 
@@ -23,11 +20,6 @@ pytestmark = pytest.mark.editor
 def test_it_says_of_itself_what_was_recorded(helix: Helix) -> None:
     said = next(m["params"] for _, m in helix.messages() if m.get("method") == "initialize")
     assert as_read(said) == as_read(initialize_params("helix"))
-
-
-def as_read(said: dict[str, object]) -> ClientCapabilities:
-    params = {"processId": None, "rootUri": None, "capabilities": said["capabilities"]}
-    return read_capabilities(default_converter().structure(params, types.InitializeParams))
 
 
 def test_a_wrong_setting_is_said(start_helix: StartHelix) -> None:

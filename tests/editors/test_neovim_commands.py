@@ -12,7 +12,7 @@ import pytest
 from tests.editors.conftest import StartNeovim
 from tests.support.nvim import Neovim
 from tests.support.nvim_chat import serve_script, until_answered, until_said
-from tests.support.nvim_process import PLUGIN, Home, NeovimProcess, sotto_command
+from tests.support.nvim_process import PLUGIN, ROOT, Home, NeovimProcess, sotto_command
 from tests.support.places import several_words, suggested
 from tests.support.tiny_chat import write_chat_model
 
@@ -60,6 +60,14 @@ def test_explain_opens_an_explanation(scripted: Callable[..., Neovim]) -> None:
     assert neovim.lines()[2] == "It is **positive**."
 
 
+def test_what_the_model_cannot_do_is_said(start_neovim: StartNeovim, tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text(POSITIVE)
+    neovim = start_neovim()
+    neovim.edit(tmp_path / "a.py")
+    neovim.command("Sotto explain")
+    neovim.wait_for(lambda: "takes no instructions" in neovim.messages(), "the reason")
+
+
 def test_fix_takes_what_any_linter_said(scripted: Callable[..., Neovim]) -> None:
     neovim = scripted(SIMPLER)
     neovim.command("Sotto fix")
@@ -81,6 +89,7 @@ def test_a_model_is_chosen_for_the_session(start_neovim: StartNeovim, tmp_path: 
     model = write_chat_model(models / "tiny-chat.gguf")
     shutil.copy(model, models / "mmproj-tiny.gguf")
     neovim = start_neovim(setup=SHOW_ALL)
+    neovim.command("cd ~")  # below which names of files are shortened
     neovim.edit(tmp_path / "a.py")
     builtin = status_line(neovim)
     neovim.lua(
@@ -181,7 +190,7 @@ def test_a_missing_server_is_said_once_and_what_to_do(
     neovim.edit(tmp_path / "b.py", wait=False)
     said = neovim.wait_for(neovim.messages, "the message")
     assert said.count("the program `no-sotto` is not found") == 1
-    assert "uv tool install sotto" in said
+    assert "`make setup` in a clone of Sotto" in said
     for part in ["why", "explain", "fix"]:
         neovim.command("messages clear")
         neovim.command(f"Sotto {part}")
@@ -191,6 +200,33 @@ def test_a_missing_server_is_said_once_and_what_to_do(
     neovim.lua("vim.lsp.config('sotto', { cmd = ... })", sotto_command())
     neovim.command("Sotto restart")
     neovim.wait_until_ready()
+
+
+def test_a_home_folder_that_neovim_does_not_expand(
+    start_neovim: StartNeovim, tmp_path: Path
+) -> None:
+    neovim = start_neovim()
+    neovim.lua("vim.lsp.config('sotto', { cmd = { '~/bin/sotto', 'serve' } })")
+    neovim.edit(tmp_path / "a.py", wait=False)
+    said = neovim.wait_for(neovim.messages, "the message")
+    assert "write `vim.fs.normalize('~/bin/sotto')` in `cmd`" in said
+
+
+def test_why_a_buffer_without_a_filetype_has_nothing(neovim: Neovim) -> None:
+    neovim.command("enew")
+    neovim.command("Sotto why")
+    assert "this buffer has no filetype" in neovim.messages()
+
+
+def test_why_mixed_line_ends_bring_nothing(neovim: Neovim, tmp_path: Path) -> None:
+    (tmp_path / "mixed.py").write_bytes(b"import os\r\nimport sys\nx = 1\r\n")
+    neovim.edit(tmp_path / "mixed.py")
+    neovim.press("Goimport ")
+    neovim.settle()
+    neovim.press("<Esc>")
+    neovim.command("Sotto why")
+    assert "out-of-step" in neovim.messages()
+    assert "make them alike" in neovim.messages()
 
 
 def test_nothing_is_loaded_before_a_server_attaches(
@@ -209,19 +245,21 @@ def test_nothing_is_loaded_before_a_server_attaches(
 README_CODE = re.compile(r"^    -- init.lua\n(?:    .*\n)+", re.MULTILINE)
 
 
-def test_the_readme_to_the_letter(neovim_program: Path, tmp_path: Path) -> None:
-    """Its lines as they stand, with its placeholder for the checkout's place filled in."""
-    readme = (PLUGIN / "README.md").read_text()
-    found = README_CODE.search(readme)
+@pytest.mark.parametrize("readme", [PLUGIN / "README.md", ROOT / "README.md"])
+def test_the_readme_to_the_letter(readme: Path, neovim_program: Path, tmp_path: Path) -> None:
+    """Its lines as they stand, with the checkout where they say it is."""
+    found = README_CODE.search(readme.read_text())
     assert found
     lines = [line[4:] for line in found[0].splitlines()[1:]]
-    assert len(lines) + len(["open a file", "enter Insert mode and type"]) <= 5
-    checkout = str(PLUGIN.parent.parent)
-    program = sotto_command()[0].removesuffix("/.venv/bin/sotto")
-    init = "\n".join(lines).replace("/path/to/sotto/.venv", f"{program}/.venv")
+    needed = next((n for n, line in enumerate(lines) if "optional" in line), len(lines))
+    assert needed + len(["open a file", "enter Insert mode and type"]) <= 6
     home = Home(tmp_path / "home")
-    home.folder.mkdir()
-    (home.folder / "init.lua").write_text(init.replace("/path/to/sotto", checkout))
+    checkout = home.folder / "src" / "sotto"
+    checkout.mkdir(parents=True)
+    (checkout / "editors").symlink_to(PLUGIN.parent)
+    (checkout / ".venv").symlink_to(Path(sotto_command()[0]).parent.parent)
+    init = "\n".join(lines).replace("/path/to/sotto", str(checkout))
+    (home.folder / "init.lua").write_text(init)
     process = NeovimProcess(neovim_program, home)
     neovim = Neovim(process.socket, process)
     try:

@@ -80,7 +80,7 @@ def test_a_missing_program_is_explained(start_neovim: StartNeovim, tmp_path: Pat
     neovim.edit(tmp_path / "example.py", wait=False)
     report = health(neovim)
     assert "`no-sotto` is not found" in report
-    assert "uv tool install sotto" in report
+    assert "`make setup` in a clone of Sotto" in report
     assert "the server is not running" in report
 
 

@@ -8,6 +8,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from lsprotocol import types
+from pygls.protocol import default_converter
+
+from lsp.capabilities import ClientCapabilities, read_capabilities
+
 Json = dict[str, Any]
 
 FOLDER = "/project"
@@ -24,6 +29,12 @@ def initialize_params(name: str) -> Json:
 @cache
 def _read(name: str) -> Json:
     return json.loads((RECORDED / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def as_read(params: Json) -> ClientCapabilities:
+    """What the server understands of the parameters of an `initialize`."""
+    said = {"processId": None, "rootUri": None, "capabilities": params["capabilities"]}
+    return read_capabilities(default_converter().structure(said, types.InitializeParams))
 
 
 def write_client(name: str, params: Json) -> Path:

@@ -45,7 +45,7 @@ class Emacs(WireLog):
         self.project = folder / "project"
         self.project.mkdir(parents=True)
         tap = [sys.executable, "-m", "tests.support.wire_tap", str(wire)]
-        _write_init_file(folder, [*tap, *(server or sotto_command())])
+        write_init_file(folder, [*tap, *(server or sotto_command())])
         self.terminal = Terminal(
             [str(program), "-nw", "--no-splash"],
             folder=self.project,
@@ -144,10 +144,11 @@ class Emacs(WireLog):
         return any(status["state"] == "ready" for status in self.notifications("sotto/status"))
 
 
-def _write_init_file(home: Path, server: Sequence[str]) -> None:
+def write_init_file(home: Path, server: Sequence[str]) -> None:
+    """Put the recipe, with another server in it, into a home folder."""
     words = " ".join(f'"{word}"' for word in server)
     text = recipe().replace('"sotto" "serve"', words)
     assert words in text, "the recipe starts something else"
     path = home / ".emacs.d" / "init.el"
-    path.parent.mkdir()
+    path.parent.mkdir(parents=True)
     path.write_text(text + _SETTINGS)

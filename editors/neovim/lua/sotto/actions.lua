@@ -65,7 +65,12 @@ local function act(kind, client, range, given)
   local last = range and vim.api.nvim_buf_get_lines(bufnr, range[2] - 1, range[2], true)[1]
   vim.lsp.buf.code_action({
     apply = true,
-    context = { only = { kind }, diagnostics = given or {} },
+    context = {
+      only = { kind },
+      diagnostics = given or {},
+      -- Else Neovim leaves out what cannot be done, and so the reason why.
+      triggerKind = vim.lsp.protocol.CodeActionTriggerKind.Invoked,
+    },
     filter = function(_, id)
       return id == client.id
     end,

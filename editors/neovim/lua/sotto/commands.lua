@@ -55,8 +55,10 @@ local function why()
   if problem then
     return complain(problem)
   end
-  local lines = require('sotto.report').requests(answer, vim.uri_from_bufnr(bufnr), 10)
-  say(#lines > 0 and lines or { 'Nothing has been asked for in this file yet.' })
+  local report, uri = require('sotto.report'), vim.uri_from_bufnr(bufnr)
+  local lines = report.requests(answer, uri, 10)
+  lines[#lines + 1] = #lines == 0 and 'Nothing has been asked for in this file yet.' or report.advice(answer, uri)
+  say(lines)
 end
 
 ---@param call sotto.Call

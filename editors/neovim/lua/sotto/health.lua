@@ -32,10 +32,7 @@ local function check_executable()
   end
   local path = vim.fn.exepath(cmd[1])
   if path == '' then
-    health.error(('`%s` is not found'):format(cmd[1]), {
-      'Install it: `uv tool install sotto`.',
-      "Or say where it is: `vim.lsp.config('sotto', { cmd = { '/path/to/sotto', 'serve' } })`.",
-    })
+    health.error(('`%s` is not found'):format(cmd[1]), { require('sotto.server').installation(cmd[1]) })
     return
   end
   local options = { text = true, env = { PYTHONPATH = '' } }

@@ -61,7 +61,8 @@ function M.choose()
   local options = {
     prompt = 'Model for this session:',
     format_item = function(choice)
-      return vim.fn.fnamemodify(choice, ':~')
+      local is_file = choice ~= builtin and choice ~= other
+      return is_file and vim.fn.fnamemodify(choice, ':~') or choice
     end,
   }
   vim.ui.select(choices, options, function(choice)

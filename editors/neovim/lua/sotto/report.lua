@@ -43,6 +43,12 @@ function M.status(status)
   return lines
 end
 
+--- What a person can do about a reason, where its name does not say so.
+local advice = {
+  ['out-of-step'] = "the server's copy is another text, as with mixed line ends; make them alike and `:e`",
+  ['low-confidence'] = 'the model was not sure; asked for by key it is shown all the same',
+}
+
 --- One record of `sotto/recentRequests`.
 ---@param record table
 ---@return string
@@ -83,6 +89,18 @@ function M.requests(records, uri, count)
     end
   end
   return lines
+end
+
+--- What can be done about the newest record of one file; nil if nothing, or there is none.
+---@param records table[]
+---@param uri string
+---@return string?
+function M.advice(records, uri)
+  for index = #records, 1, -1 do
+    if records[index].uri == uri then
+      return advice[records[index].reason]
+    end
+  end
 end
 
 return M

@@ -18,6 +18,17 @@ local function missing_program()
   return program and vim.fn.executable(program) == 0 and program or nil
 end
 
+--- What to do where the program is not found.
+---@param program string
+---@return string
+function M.installation(program)
+  if vim.startswith(program, '~') then
+    return "Neovim takes `~` literally here: write `vim.fs.normalize('" .. program .. "')` in `cmd`."
+  end
+  return '`make setup` in a clone of Sotto makes `.venv/bin/sotto` there; name it: '
+    .. "`vim.lsp.config('sotto', { cmd = { '/path/to/sotto', 'serve' } })`."
+end
+
 --- Why there is no server for the buffer, and what to do about it; nil if there is one.
 ---@param bufnr integer
 ---@return string?
@@ -28,13 +39,11 @@ function M.absence(bufnr)
   elseif not vim.lsp.is_enabled('sotto') then
     return "it is not enabled; vim.lsp.enable('sotto') does that"
   elseif program and not M.client() then
-    local advice = 'the program `%s` is not found. Install it (`uv tool install sotto`), or say where it is '
-      .. "(`:help sotto-setup`); then `:Sotto restart`."
-    return advice:format(program)
+    return ('the program `%s` is not found. %s Then `:Sotto restart`.'):format(program, M.installation(program))
+  elseif vim.bo[bufnr].filetype == '' then
+    return 'this buffer has no filetype; `:set filetype=…` gives it one'
   elseif not M.client() then
     return 'the server is not running; `:Sotto restart` starts it, `:checkhealth sotto` says more'
-  elseif vim.bo[bufnr].filetype == '' then
-    return 'this buffer has no filetype'
   elseif not config.wants(bufnr) then
     return ('buffers like this one are left alone (filetype %s)'):format(vim.bo[bufnr].filetype)
   end

@@ -1,7 +1,7 @@
 """The cases of code actions on a real model: how often it ends in an edit, and in the expected one.
 
-    python -m bench.actions --model ~/models/qwen2.5-coder-7b-instruct-q4_k_m.gguf
-    python -m bench.actions --only docstring --show
+    sotto bench actions --model ~/models/qwen2.5-coder-7b-instruct-q4_k_m.gguf
+    sotto bench actions --only docstring --show
 
 Each case is asked once, greedily, through everything but the protocol: prompt, model, reading,
 fitting, checks, the second try. *Expected* counts texts that are the case's to the letter, which
@@ -19,7 +19,7 @@ from pathlib import Path
 from time import perf_counter
 
 from bench.action_cases import Case, load_cases
-from inference import Engine, EngineConfig, ModelInfo
+from inference import Engine, EngineConfig, InferenceError, ModelInfo
 from lsp.actions.abilities import inability
 from lsp.actions.asking import Asker
 from lsp.actions.offers import Offer, asked_rewrite, offers_at
@@ -28,6 +28,7 @@ from lsp.actions.place import Diagnosis, Place, place_at
 from lsp.actions.proposal import RefusedError
 from lsp.actions.works import Exact, Explain
 from lsp.changes import Span, apply
+from lsp.cli import silence_logs
 from lsp.document import Snapshot
 from lsp.project.workspace import Workspace
 from lsp.settings import ActionSettings, CustomAction
@@ -110,7 +111,15 @@ def main() -> int:
     parser.add_argument("--only", default="", metavar="ID", help="cases of one action alone")
     parser.add_argument("--show", action="store_true", help="print what becomes of each case")
     options = parser.parse_args()
-    return asyncio.run(run(options.model, options.only, show=options.show))
+    silence_logs()
+    known = sorted({case.action for case in load_cases()})
+    if options.only not in ("", *known):
+        parser.error(f"no case is of {options.only!r}; there are {', '.join(known)}")
+    try:
+        return asyncio.run(run(options.model, options.only, show=options.show))
+    except InferenceError as error:
+        print(error, file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

@@ -77,7 +77,9 @@ def place_of(
 ) -> Place:
     """The document as it is now, and what of it is meant."""
     span = span_of(session, document, selected)
-    if session.client.capabilities.block_cursor and span.end - span.start == 1:
+    capabilities = session.client.capabilities
+    is_word = capabilities.selects_word and span.cut(document.text).isidentifier()
+    if is_word or (capabilities.block_cursor and span.end - span.start == 1):
         span = Span(span.start, span.start)
     path = to_fs_path(document.uri) if document.uri.startswith("file:") else None
     return place_at(

@@ -49,6 +49,8 @@ class ClientCapabilities:
     """Takes `window/showDocument`."""
     block_cursor: bool = False
     """Its cursor is a selection of one character; there is no empty one."""
+    selects_word: bool = False
+    """Without a selection it sends the word or the expression at the cursor."""
     name: str = "unknown"
     """The client's name and version, for the log."""
 
@@ -90,6 +92,7 @@ def read_capabilities(params: types.InitializeParams) -> ClientCapabilities:
         applies_edits=bool(workspace and workspace.apply_edit),
         show_document=bool(window and window.show_document and window.show_document.support),
         block_cursor=info is not None and info.name == "helix",
+        selects_word=info is not None and info.name == "Eglot",
         name=f"{info.name} {info.version or ''}".strip() if info else "unknown",
     )
 

@@ -138,6 +138,18 @@ def build_parser() -> argparse.ArgumentParser:
     doctor.add_argument("--json", action="store_true", help="the report as one JSON object")
     add_model_argument(doctor)
     doctor.set_defaults(run=run_doctor)
+
+    bench = commands.add_parser(
+        "bench",
+        help="try a model of yours on the cases that come with the source",
+        description="In a clone of Sotto: ask a model for the edits of the cases that its code "
+        "actions are tested with, and count what is applied, refused and as expected.",
+    )
+    bench.add_argument("what", choices=["actions"])
+    bench.add_argument("--only", default="", metavar="ID", help="cases of one action alone")
+    bench.add_argument("--show", action="store_true", help="print what becomes of each case")
+    add_model_argument(bench)
+    bench.set_defaults(run=run_bench)
     return parser
 
 
@@ -232,6 +244,15 @@ def run_pipe(options: argparse.Namespace) -> int:
             model_path=options.model,
         )
     )
+
+
+def run_bench(options: argparse.Namespace) -> int:
+    from lsp.bench_command import bench
+
+    arguments = [f"--only={options.only}"] if options.only else []
+    if options.model is not None:
+        arguments.append(f"--model={options.model}")
+    return bench(options.what, [*arguments, *(["--show"] if options.show else [])])
 
 
 def run_doctor(options: argparse.Namespace) -> int:

@@ -60,6 +60,8 @@ class EngineHost:
         self._served: ModelSettings | None = None
         self._work: asyncio.Task[None] | None = None
         self._progress: Progress | None = None
+        self._displays: set[asyncio.Task[None]] = set()
+        """Those that show it; a task without a reference may be collected."""
         self._is_loaded = False
         """Whether `_engine` became ready, so that it can only fail while it works."""
         self._last_model: ModelInfo | None = None
@@ -213,7 +215,11 @@ class EngineHost:
         self._engine = engine
         self._is_loaded = False
         error: str | None = None
-        progress = asyncio.create_task(self._show_progress(f"Sotto: loading {name}"))
+        over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        # An editor that is slow to agree to a progress display does not delay the model.
+        display = asyncio.create_task(self._show_progress(f"Sotto: loading {name}", over))
+        self._displays.add(display)
+        display.add_done_callback(self._displays.discard)
         try:
             engine.start(lambda status: self._on_status(engine, status))
             info = await engine.wait_ready()
@@ -226,16 +232,21 @@ class EngineHost:
         except OSError as failure:
             error = f"The model cannot be read: {failure}."
         finally:
-            # An editor that is slow to agree to a progress display does not delay the model.
-            progress.cancel()
+            over.set_result("failed" if error else "done")
             if self._progress is not None:
-                self._progress.end("failed" if error else "done")
+                self._progress.end(over.result())
                 self._progress = None
             self._on_change()
         return error
 
-    async def _show_progress(self, title: str) -> None:
-        self._progress = await self._client.begin_progress(title)
+    async def _show_progress(self, title: str, over: asyncio.Future[str]) -> None:
+        """Also if loading is over before the editor has agreed: Helix shows what it was once asked
+        for until that has ended."""
+        progress = await self._client.begin_progress(title)
+        if progress is not None and over.done():
+            progress.end(over.result())
+        else:
+            self._progress = progress
 
     def _on_status(self, engine: Engine, status: EngineStatus) -> None:
         if engine is not self._engine:

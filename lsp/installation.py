@@ -20,6 +20,6 @@ def check() -> None:
     if origin != here / "inference" / "__init__.py":
         raise InstallationError(
             f"Sotto cannot start: Python finds the package `inference` at {origin} instead of in "
-            f"{here}; start the command `sotto` with PYTHONPATH unset, or install Sotto by itself "
-            "(for example with `uv tool install sotto`)."
+            f"{here}; start the command `sotto` with PYTHONPATH unset, or install Sotto into an "
+            "environment of its own (`make setup` in a clone of it)."
         )

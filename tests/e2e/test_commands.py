@@ -113,6 +113,27 @@ def test_doctor_says_what_is_wrong_and_what_the_server_would_do(tmp_path: Path) 
     assert "Something does not work" in done.stdout
 
 
+def test_bench_asks_a_model_for_the_edits_of_the_cases() -> None:
+    done = sotto("bench", "actions", "--only", "docstring")
+    assert done.returncode == 0, done.stderr
+    (counts,) = [line.split()[1:] for line in done.stdout.splitlines() if "docstring " in line]
+    assert sum(map(int, counts)) > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--only", "nothing"], "no case is of 'nothing'; there are"),
+        (["--model", "nowhere.gguf"], "nowhere.gguf"),
+    ],
+)
+def test_bench_says_what_is_wrong(arguments: list[str], complaint: str) -> None:
+    done = sotto("bench", "actions", *arguments)
+    assert done.returncode != 0
+    assert complaint in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_version_and_wrong_arguments() -> None:
     assert sotto("--version").stdout.startswith("sotto ")
     assert sotto("frobnicate").returncode == 2

@@ -68,6 +68,27 @@ async def test_loading_is_shown_as_progress_where_the_client_can() -> None:
         }
 
 
+async def test_a_progress_display_that_comes_too_late_ends() -> None:
+    """A missing file is known at once, before the editor has answered: Helix shows what it was
+    asked for until that has ended."""
+    maker = EngineMaker(answer=lambda _request: "pass")
+    maker.load_errors[Path(MODEL)] = ModelNotFoundError("There is no big.gguf.")
+    async with in_process(maker) as served:
+        client = served.client
+        await client.initialize(
+            options={"model": {"path": MODEL}}, capabilities={"window": {"workDoneProgress": True}}
+        )
+        await client.wait_ready()
+
+        def unended() -> set[object]:
+            asked = [r for r in client.requests if r["method"] == "window/workDoneProgress/create"]
+            ended = [p for p in client.received("$/progress") if p["value"]["kind"] == "end"]
+            return {r["params"]["token"] for r in asked} - {p["token"] for p in ended}
+
+        await client.until(lambda: not unended())
+        assert len(client.requests) == 2
+
+
 async def test_no_progress_for_a_client_that_cannot_show_it(client: Client) -> None:
     assert client.received("$/progress") == []
     assert client.requests == []

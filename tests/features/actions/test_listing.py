@@ -248,10 +248,11 @@ async def test_a_document_that_is_not_known_has_no_actions(client: Client) -> No
 
 
 @pytest.mark.parametrize(
-    ("name", "subject"), [("helix", "`area`"), ("another editor", "the selection")]
+    ("name", "subject"),
+    [("helix", "`area`"), ("Eglot", "`area`"), ("another editor", "the selection")],
 )
 async def test_a_cursor_of_one_character_selects_nothing(name: str, subject: str) -> None:
-    """In Helix each cursor is a selection."""
+    """In Helix each cursor is a selection, and Eglot sends the word at it."""
     maker = EngineMaker()
     maker.supports_chat = True
     async with in_process(maker) as served:

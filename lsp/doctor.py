@@ -235,16 +235,18 @@ async def _used(model_path: Path | None) -> Check:
             load_ms = 1000 * (perf_counter() - started)
             request = GenerationRequest(prompt=_TRIAL, sampling=SamplingParams(max_tokens=8))
             result = await engine.submit(request).result()
-            n_threads = engine.status().n_threads
+            status = engine.status()
     except InferenceError as error:
         return Check(part="engine", state="failed", text=str(error))
-    usage = result.usage
+    usage, n_threads = result.usage, status.n_threads
+    can_chat = status.model is not None and status.model.supports_chat
+    abilities = "completes, chats and rewrites" if can_chat else "completes; for chat name another"
     return Check(
         part="engine",
         state="ok",
         text=f"loaded in {load_ms:.0f} ms; read {usage.n_prompt_tokens} tokens and wrote "
         f"{usage.n_decoded_tokens} in {usage.total_ms:.0f} ms "
-        f"({n_threads} {'thread' if n_threads == 1 else 'threads'} in the end)",
+        f"({n_threads} {'thread' if n_threads == 1 else 'threads'} in the end); {abilities}",
     )
 
 

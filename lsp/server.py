@@ -40,7 +40,8 @@ def serve(
         sys.stderr.write(f"{error}\n")
         return 1
     except OSError as error:
-        sys.stderr.write(f"Sotto cannot write its log: {error}\n")
+        reason = error.strerror or error
+        sys.stderr.write(f"Sotto cannot write its log to {log_file} ({reason}).\n")
         return 1
     logging.getLogger(__name__).info("Starting.")
 

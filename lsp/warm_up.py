@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 MIN_REST_S = 0.15
 """A key held down moves on more quickly."""
-REST_SHARE = 0.25
+REST_SHARE = 0.125
 """Of the time that reading a whole prompt takes."""
 
 

@@ -69,10 +69,18 @@ def _ci(script: str, *arguments: str) -> str:
 class Profile:
     """A home folder for one VS Code: its settings, its extensions and everything it writes."""
 
-    def __init__(self, programs: Programs, folder: Path, *, is_trusting: bool = True) -> None:
-        """`is_trusting`: folders are trusted without a question."""
+    def __init__(
+        self,
+        programs: Programs,
+        folder: Path,
+        *,
+        is_trusting: bool = True,
+        path: str = "/usr/bin:/bin",
+    ) -> None:
+        """`is_trusting`: folders are trusted without a question. `path`: the variable `PATH`."""
         self._programs = programs
         self._folder = folder
+        self._path = path
         self._serving = [*_SERVING, "--disable-workspace-trust"] if is_trusting else _SERVING
         self.data = folder / "data"
         self.user_settings = self.data / "User" / "settings.json"
@@ -119,7 +127,7 @@ class Profile:
         home = self._folder / "home"
         home.mkdir(exist_ok=True)
         kept = {name: os.environ[name] for name in ("LANG", "TZ") if name in os.environ}
-        return kept | {"HOME": str(home), "PATH": "/usr/bin:/bin"}
+        return kept | {"HOME": str(home), "PATH": self._path}
 
 
 _SERVING = [

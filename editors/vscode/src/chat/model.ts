@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 
 import type { Server } from '../client.ts';
 import { ask } from './asking.ts';
+import { available, onDidChangeAvailable } from './available.ts';
 import type { Message } from './protocol.ts';
 
 const VENDOR = 'sotto';
@@ -22,7 +23,7 @@ export class ChatModel implements vscode.LanguageModelChatProvider, vscode.Dispo
     this.server = server;
     this.registered = [
       this.changed,
-      server.onDidChange(() => this.compare()),
+      onDidChangeAvailable(server, () => this.compare()),
       vscode.lm.registerLanguageModelChatProvider(VENDOR, this),
     ];
   }
@@ -38,10 +39,10 @@ export class ChatModel implements vscode.LanguageModelChatProvider, vscode.Dispo
     this.changed.fire();
   }
 
-  /** None while the model that runs cannot hold conversations. */
+  /** None while the chat is turned off, or the model that runs cannot hold conversations. */
   provideLanguageModelChatInformation(): vscode.LanguageModelChatInformation[] {
     const model = this.server.status?.model;
-    if (!model?.supports_chat) return [];
+    if (!model?.supports_chat || available(this.server).kind !== 'ready') return [];
     return [
       {
         id: model.name,

@@ -168,7 +168,7 @@ def vscode(started: Started) -> VSCode:
     return started.vscode
 
 
-OpenVSCode = Callable[..., VSCode]
+OpenVSCode = Callable[..., Started]
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +186,7 @@ def open_vscode(
         machine: Mapping[str, object] | None = None,
         others: Sequence[Path] = (),
         **options: str,
-    ) -> VSCode:
+    ) -> Started:
         folder = tmp_path_factory.mktemp("vscode")
         for name, text in files.items():
             path = folder / "project" / name
@@ -196,8 +196,8 @@ def open_vscode(
         profile.write_settings(user, {"sotto.server.path": str(program), **(machine or {})})
         for extension in [vsix, *others]:
             profile.install(extension)
-        processes.append(profile.start())
-        return VSCode(page, processes[-1].address, folder / "project")
+        processes.append(process := profile.start())
+        return Started(VSCode(page, process.address, folder / "project"), profile, process)
 
     yield open_vscode
     for process in processes:
@@ -220,8 +220,9 @@ def _shared_talk(
     answers = folder / "answers.json"
     answers.write_text('["Hello."]')
     program = write_program(folder / "bin", answers)
-    vscode = open_vscode(program, **({"files": {"calc.py": CODE}} | talk_options))
-    return Talk(vscode, ChatView(vscode), vscode.folder / "calc.py", answers)
+    started = open_vscode(program, **({"files": {"calc.py": CODE}} | talk_options))
+    vscode = started.vscode
+    return Talk(vscode, started.profile, ChatView(vscode), vscode.folder / "calc.py", answers)
 
 
 @pytest.fixture

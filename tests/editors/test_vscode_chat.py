@@ -232,7 +232,7 @@ def test_a_tiny_model_answers_through_the_real_engine(
 ) -> None:
     model = write_chat_model(tmp_path_factory.mktemp("model") / "tiny-chat.gguf")
     settings = {"sotto.model.path": str(model), "sotto.chat.maxTokens": 32}
-    vscode = open_vscode(sotto_program(), {"calc.py": CODE}, machine=settings)
+    vscode = open_vscode(sotto_program(), {"calc.py": CODE}, machine=settings).vscode
     vscode.open(vscode.folder / "calc.py")
     vscode.wait_until_ready()
     chat = ChatView(vscode)
@@ -244,7 +244,7 @@ def test_a_tiny_model_answers_through_the_real_engine(
 def test_a_model_that_cannot_chat_says_so_and_another_can_be_chosen(
     open_vscode: OpenVSCode,
 ) -> None:
-    vscode = open_vscode(sotto_program(), {"calc.py": CODE})
+    vscode = open_vscode(sotto_program(), {"calc.py": CODE}).vscode
     chat = ChatView(vscode)
     vscode.page.get_by_role("tab", name="Sotto").click()  # no file is open, and none is needed
     banner = chat.frame.locator(".banner")

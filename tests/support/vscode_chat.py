@@ -9,6 +9,7 @@ from pathlib import Path
 from playwright.sync_api import FrameLocator, Locator
 
 from tests.support.vscode import VSCode
+from tests.support.vscode_process import Profile
 
 
 class ChatView:
@@ -83,6 +84,7 @@ class Talk:
     """A VS Code with the chat view open and a file beside it, whose model says what a test says."""
 
     vscode: VSCode
+    profile: Profile
     chat: ChatView
     file: Path
     answers: Path

@@ -103,6 +103,10 @@ class Profile:
         """The user's settings as they are on the disk now."""
         return json.loads(self.user_settings.read_text(encoding="utf-8"))
 
+    def change_machine_settings(self, changes: Mapping[str, object]) -> None:
+        settings = json.loads(self.machine_settings.read_text(encoding="utf-8"))
+        _write_json(self.machine_settings, settings | changes)
+
     def install(self, vsix: Path) -> None:
         """Install an extension as a user would from a file."""
         command = [*self._command(), "--install-extension", str(vsix)]

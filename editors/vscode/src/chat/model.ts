@@ -4,7 +4,6 @@ import * as vscode from 'vscode';
 
 import type { Server } from '../client.ts';
 import { ask } from './asking.ts';
-import { available, onDidChangeAvailable } from './available.ts';
 import type { Message } from './protocol.ts';
 
 const VENDOR = 'sotto';
@@ -23,7 +22,7 @@ export class ChatModel implements vscode.LanguageModelChatProvider, vscode.Dispo
     this.server = server;
     this.registered = [
       this.changed,
-      onDidChangeAvailable(server, () => this.compare()),
+      server.onDidChange(() => this.compare()),
       vscode.lm.registerLanguageModelChatProvider(VENDOR, this),
     ];
   }
@@ -39,10 +38,13 @@ export class ChatModel implements vscode.LanguageModelChatProvider, vscode.Dispo
     this.changed.fire();
   }
 
-  /** None while the chat is turned off, or the model that runs cannot hold conversations. */
+  /**
+   * None while the model that runs cannot hold conversations. One stays while the chat is turned off: without
+   * it VS Code's chat would not even let `@sotto` say so.
+   */
   provideLanguageModelChatInformation(): vscode.LanguageModelChatInformation[] {
     const model = this.server.status?.model;
-    if (!model?.supports_chat || available(this.server).kind !== 'ready') return [];
+    if (!model?.supports_chat) return [];
     return [
       {
         id: model.name,

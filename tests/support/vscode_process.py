@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -75,9 +76,9 @@ class Profile:
         folder: Path,
         *,
         is_trusting: bool = True,
-        path: str = "/usr/bin:/bin",
+        path: str = "",
     ) -> None:
-        """`is_trusting`: folders are trusted without a question. `path`: the variable `PATH`."""
+        """`is_trusting`: folders are trusted without a question. `path`: the user's own `PATH`."""
         self._programs = programs
         self._folder = folder
         self._path = path
@@ -131,7 +132,11 @@ class Profile:
         home = self._folder / "home"
         home.mkdir(exist_ok=True)
         kept = {name: os.environ[name] for name in ("LANG", "TZ") if name in os.environ}
-        return kept | {"HOME": str(home), "PATH": self._path}
+        if self._path:
+            # VS Code asks the user's login shell for it.
+            (home / ".profile").write_text(f"export PATH={shlex.quote(self._path)}\n")
+            kept["SHELL"] = "/bin/sh"
+        return kept | {"HOME": str(home), "PATH": "/usr/bin:/bin"}
 
 
 _SERVING = [

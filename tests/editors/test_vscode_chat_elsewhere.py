@@ -67,6 +67,20 @@ def test_another_extension_asks_the_model(talk: Talk) -> None:
     vscode.dismiss_notifications()
 
 
+def test_the_model_says_that_it_does_not_use_vs_codes_tools(talk: Talk) -> None:
+    vscode = talk.vscode
+    talk.script("It subtracts.")
+    vscode.run("Asking: Offer It a Tool")
+    said = vscode.expect_notification("uses none of VS Code’s tools")
+    assert said.endswith("It subtracts.")
+    vscode.dismiss_notifications()
+    vscode.run("Asking: Require It to Use a Tool")
+    said = vscode.expect_notification("uses none of VS Code’s tools")
+    assert said.startswith("failed: ")
+    assert "It subtracts." not in said
+    vscode.dismiss_notifications()
+
+
 @pytest.mark.usefixtures("switched_off")
 def test_a_chat_that_is_turned_off_says_so_everywhere(talk: Talk) -> None:
     vscode = talk.vscode

@@ -4,10 +4,12 @@ const vscode = require('vscode');
 
 const models = () => vscode.lm.selectChatModels({ vendor: 'sotto' });
 
-async function answer() {
+const TOOL = { name: 'look', description: 'Look.', inputSchema: { type: 'object', properties: {} } };
+
+async function answer(options) {
   const [model] = await models();
   const question = vscode.LanguageModelChatMessage.User('What is wrong?');
-  const response = await model.sendRequest([question]);
+  const response = await model.sendRequest([question], options);
   let text = '';
   for await (const piece of response.text) text += piece;
   return text;
@@ -23,5 +25,13 @@ exports.activate = (context) => {
       }
     });
   const names = async () => `models: ${(await models()).map((model) => model.id).join()}.`;
-  context.subscriptions.push(say('asking.models', names), say('asking.ask', answer));
+  context.subscriptions.push(
+    say('asking.models', names),
+    say('asking.ask', () => answer({})),
+    say('asking.offer', () => answer({ tools: [TOOL] })),
+    say('asking.require', () => {
+      const toolMode = vscode.LanguageModelChatToolMode.Required;
+      return answer({ tools: [TOOL], toolMode });
+    }),
+  );
 };

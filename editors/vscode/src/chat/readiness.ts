@@ -16,7 +16,6 @@ const SETTING: Remedy = {
 };
 
 /** `isEnabled`: by the user's settings. */
-
 export function readiness(phase: Phase, status: Status | undefined, isEnabled = true): Readiness {
   if (!isEnabled) return unable(`Chat is turned off by the setting ${ENABLED}.`, SETTING);
   if (phase === 'absent') return unable('Sotto’s server is not installed.', INSTALL);

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +14,10 @@ from tests.support.helix import Helix
 from tests.support.helix_profile import Profile as HelixProfile
 from tests.support.nvim import Neovim
 from tests.support.nvim_process import Home, find_neovim
+from tests.support.scripted_serve import write_program
 from tests.support.tmux import find_program
 from tests.support.vscode import VSCode, browser_page
+from tests.support.vscode_chat import ChatView, Talk
 from tests.support.vscode_process import (
     Profile,
     Programs,
@@ -25,6 +27,9 @@ from tests.support.vscode_process import (
 )
 
 StartNeovim = Callable[..., Neovim]
+
+CODE = "def add(a, b):\n    return a - b\n"
+"""What a conversation in VS Code is about."""
 
 
 @pytest.fixture(scope="session")
@@ -161,6 +166,76 @@ def started(_shared_vscode: Started) -> Iterator[Started]:
 @pytest.fixture
 def vscode(started: Started) -> VSCode:
     return started.vscode
+
+
+OpenVSCode = Callable[..., Started]
+
+
+@pytest.fixture(scope="module")
+def open_vscode(
+    vscode_programs: Programs, vsix: Path, page: Page, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[OpenVSCode]:
+    """Opens a VS Code of its own whose server is a program, in a folder with these files."""
+    processes: list[VSCodeProcess] = []
+
+    def open_vscode(
+        program: Path,
+        files: Mapping[str, str],
+        *,
+        user: Mapping[str, object] | None = None,
+        machine: Mapping[str, object] | None = None,
+        others: Sequence[Path] = (),
+        **options: str,
+    ) -> Started:
+        folder = tmp_path_factory.mktemp("vscode")
+        for name, text in files.items():
+            path = folder / "project" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        profile = Profile(vscode_programs, folder / "profile", **options)  # type: ignore[arg-type]
+        profile.write_settings(user, {"sotto.server.path": str(program), **(machine or {})})
+        for extension in [vsix, *others]:
+            profile.install(extension)
+        processes.append(process := profile.start())
+        return Started(VSCode(page, process.address, folder / "project"), profile, process)
+
+    yield open_vscode
+    for process in processes:
+        process.stop()
+
+
+@pytest.fixture(scope="module")
+def talk_options() -> dict[str, object]:
+    """What `open_vscode` is given for `talk`; a module may have more."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def _shared_talk(
+    open_vscode: OpenVSCode,
+    talk_options: dict[str, object],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Talk:
+    folder = tmp_path_factory.mktemp("script")
+    answers = folder / "answers.json"
+    answers.write_text('["Hello."]')
+    program = write_program(folder / "bin", answers)
+    started = open_vscode(program, **({"files": {"calc.py": CODE}} | talk_options))
+    vscode = started.vscode
+    return Talk(vscode, started.profile, ChatView(vscode), vscode.folder / "calc.py", answers)
+
+
+@pytest.fixture
+def talk(_shared_talk: Talk) -> Talk:
+    """A new conversation, with the file as it was."""
+    vscode = _shared_talk.vscode
+    vscode.close_files()
+    _shared_talk.file.write_text(CODE)
+    vscode.open(_shared_talk.file)
+    vscode.wait_until_ready()
+    _shared_talk.chat.open()
+    _shared_talk.chat.new()
+    return _shared_talk
 
 
 StartHelix = Callable[..., Helix]

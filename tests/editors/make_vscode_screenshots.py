@@ -46,18 +46,21 @@ LOOKS: dict[str, object] = {
 }
 
 
-QUESTION = "/fix total is wrong for an empty stock"
+QUESTION = "/fix total fails"
 ANSWER = """\
-<think>An empty stock has no items, so the loop never runs and `value` is unset.</think>\
-`total` reads `value` before anything was added to it. Begin with nothing:
+<think>The first round of the loop adds to `value`, which has no value yet.</think>\
+`total` adds to `value` before there is one. Begin at zero:
 
 stock.py
 ```python
-        for item in self.items:
-            value += item.price * item.count
+def total(self):
+    value = 0.0
+    for item in self.items:
+        value += item.price * item.count
+    return value
 ```
 
-A loop over an empty list then leaves it at **0.0**.
+An empty stock is then worth **0.0**.
 """
 BROKEN = """\
 class Stock:
@@ -72,6 +75,8 @@ class Stock:
             value += item.price * item.count
         return value
 """
+PAUSE_MS = 600
+"""Between pieces of the answer: about as fast as a model on a laptop, as the picture shows it."""
 CHAT_LOOKS = LOOKS | {"workbench.activityBar.location": "default", "editor.fontSize": 13}
 
 
@@ -87,7 +92,7 @@ def photograph_chat(theme: str, image: str) -> None:
     with tempfile.TemporaryDirectory(prefix="sotto-shot-") as name:
         answers = Path(name) / "answers.json"
         answers.write_text(json.dumps([ANSWER]))
-        program = write_program(Path(name) / "bin", answers)
+        program = write_program(Path(name) / "bin", answers, PAUSE_MS)
         profile = Profile(programs, Path(name) / "profile")
         looks = CHAT_LOOKS | {"workbench.colorTheme": theme}
         profile.write_settings(looks, {"sotto.server.path": str(program)})

@@ -333,12 +333,9 @@ def test_an_explanation_is_shown_beside_the_code(say: Say) -> None:
     opened(vscode, "explain.py", SIMPLE, 3, 5)
     choose(vscode, "Explain `positive`", SOURCE)
     vscode.page.wait_for_selector('.tab[aria-label*="Preview 20"]')
-
-    def rendered() -> bool:
-        """Markdown, not its source: the word is in bold type."""
-        frames = vscode.page.frames
-        return any(frame.locator("strong", has_text="positive").count() for frame in frames)
-
-    vscode.wait_for(rendered, "the explanation")
+    # Markdown, not its source: the word is in bold type. The frame is looked up anew until then, as
+    # VS Code replaces it while it loads.
+    preview = vscode.page.frame_locator("iframe.webview.ready").frame_locator("#active-frame")
+    preview.locator("strong", has_text="positive").wait_for()
     assert vscode.lines() == SIMPLE.split("\n"), "the code is still there to be read"
     vscode.run("View: Close All Editor Groups")

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from tests.support.scripted_serve import write_program
+from tests.editors.conftest import CODE, OpenVSCode
 from tests.support.tiny_chat import write_chat_model
-from tests.support.vscode import TIMEOUT_S, VSCode
-from tests.support.vscode_chat import ChatView
-from tests.support.vscode_process import Profile, Programs, VSCodeProcess, sotto_program
+from tests.support.vscode import TIMEOUT_S
+from tests.support.vscode_chat import ChatView, Talk, tool_call
+from tests.support.vscode_process import sotto_program
 
 pytestmark = pytest.mark.editor
 
 expect.set_options(timeout=1000 * TIMEOUT_S)
 
-CODE = "def add(a, b):\n    return a - b\n"
 FIXED = CODE.replace("-", "+")
 FIX = """It **subtracts**.
 
@@ -34,69 +29,6 @@ calc.py
 >>>>>>> REPLACE
 ```
 """
-
-
-@dataclass(frozen=True)
-class Talk:
-    """A VS Code with the chat view open and a file beside it, whose model says what a test says."""
-
-    vscode: VSCode
-    chat: ChatView
-    file: Path
-    answers: Path
-
-    def script(self, *answers: str) -> None:
-        self.answers.write_text(json.dumps(answers))
-
-
-Settings = Mapping[str, object]
-Open = Callable[..., VSCode]
-
-
-@pytest.fixture(scope="module")
-def open_with(
-    vscode_programs: Programs, vsix: Path, page: Page, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Open]:
-    """Opens a VS Code whose server is a program."""
-    processes: list[VSCodeProcess] = []
-
-    def start(
-        program: Path, *, user: Settings | None = None, machine: Settings | None = None
-    ) -> VSCode:
-        folder = tmp_path_factory.mktemp("chat")
-        (folder / "project").mkdir()
-        (folder / "project" / "calc.py").write_text(CODE)
-        profile = Profile(vscode_programs, folder / "profile")
-        profile.write_settings(user, {"sotto.server.path": str(program), **(machine or {})})
-        profile.install(vsix)
-        processes.append(profile.start())
-        return VSCode(page, processes[-1].address, folder / "project")
-
-    yield start
-    for process in processes:
-        process.stop()
-
-
-@pytest.fixture(scope="module")
-def _shared_talk(open_with: Open, tmp_path_factory: pytest.TempPathFactory) -> Talk:
-    folder = tmp_path_factory.mktemp("script")
-    answers = folder / "answers.json"
-    answers.write_text('["Hello."]')
-    vscode = open_with(write_program(folder / "bin", answers))
-    return Talk(vscode, ChatView(vscode), vscode.folder / "calc.py", answers)
-
-
-@pytest.fixture
-def talk(_shared_talk: Talk) -> Talk:
-    """A new conversation, with the file as it was."""
-    vscode = _shared_talk.vscode
-    vscode.close_files()
-    _shared_talk.file.write_text(CODE)
-    vscode.open(_shared_talk.file)
-    vscode.wait_until_ready()
-    _shared_talk.chat.open()
-    _shared_talk.chat.new()
-    return _shared_talk
 
 
 def test_an_answer_is_shown_as_markdown(talk: Talk) -> None:
@@ -242,8 +174,7 @@ def test_a_selection_is_attached(talk: Talk) -> None:
 
 
 def test_tools_are_shown_as_they_are_used(talk: Talk) -> None:
-    call = {"name": "read_file", "arguments": {"path": "calc.py"}}
-    talk.script(f"I look.\n<tool_call>\n{json.dumps(call)}\n</tool_call>", "It subtracts.")
+    talk.script(f"I look.\n{tool_call('read_file', path='calc.py')}", "It subtracts.")
     talk.chat.button("Let the model look around").click()
     try:
         talk.chat.ask("What is wrong?")
@@ -274,12 +205,34 @@ def test_a_conversation_survives_a_reload_and_is_in_the_list(talk: Talk) -> None
     expect(talk.chat.turns.first).to_contain_text("It adds.")
 
 
+def test_a_conversation_is_deleted_for_good(talk: Talk) -> None:
+    vscode, chat = talk.vscode, talk.chat
+    talk.ask("What shall stay?", "This.")
+    chat.new()
+    talk.ask("What shall go?", "That.")
+    vscode.run("Sotto: Show Conversations…")
+    row = vscode.page.locator(".quick-input-list .monaco-list-row", has_text="What shall go?")
+    row.hover()
+    row.get_by_role("button", name="Delete this conversation").click()
+    row.wait_for(state="detached")
+    assert [one for one in vscode.entries() if "What shall stay?" in one], "the others are there"
+    vscode.press("Escape")
+    chat.turns.first.wait_for(state="detached")  # it was the one that is shown
+    with vscode.page.expect_navigation():
+        vscode.run("Developer: Reload Window")
+    vscode.wait_until_ready()
+    vscode.run("Sotto: Show Conversations…")
+    vscode.wait_for(lambda: any("What shall stay?" in one for one in vscode.entries()), "the list")
+    assert not [one for one in vscode.entries() if "What shall go?" in one]
+    vscode.press("Escape")
+
+
 def test_a_tiny_model_answers_through_the_real_engine(
-    open_with: Open, tmp_path_factory: pytest.TempPathFactory
+    open_vscode: OpenVSCode, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     model = write_chat_model(tmp_path_factory.mktemp("model") / "tiny-chat.gguf")
     settings = {"sotto.model.path": str(model), "sotto.chat.maxTokens": 32}
-    vscode = open_with(sotto_program(), machine=settings)
+    vscode = open_vscode(sotto_program(), {"calc.py": CODE}, machine=settings).vscode
     vscode.open(vscode.folder / "calc.py")
     vscode.wait_until_ready()
     chat = ChatView(vscode)
@@ -288,8 +241,10 @@ def test_a_tiny_model_answers_through_the_real_engine(
     expect(chat.wait_until_answered(1).locator(".usage")).to_contain_text("written")
 
 
-def test_a_model_that_cannot_chat_says_so_and_another_can_be_chosen(open_with: Open) -> None:
-    vscode = open_with(sotto_program())
+def test_a_model_that_cannot_chat_says_so_and_another_can_be_chosen(
+    open_vscode: OpenVSCode,
+) -> None:
+    vscode = open_vscode(sotto_program(), {"calc.py": CODE}).vscode
     chat = ChatView(vscode)
     vscode.page.get_by_role("tab", name="Sotto").click()  # no file is open, and none is needed
     banner = chat.frame.locator(".banner")
@@ -298,18 +253,3 @@ def test_a_model_that_cannot_chat_says_so_and_another_can_be_chosen(open_with: O
     expect(chat.button("Send")).to_be_disabled()
     banner.get_by_role("button").click()
     vscode.page.locator(".quick-input-widget", has_text="the model that suggests").wait_for()
-
-
-def test_the_participant_answers_in_vs_codes_own_chat(open_with: Open, tmp_path: Path) -> None:
-    answers = tmp_path / "answers.json"
-    answers.write_text(json.dumps(["It **subtracts**."]))
-    program = write_program(tmp_path / "bin", answers)
-    vscode = open_with(program, user={"chat.disableAIFeatures": False})
-    vscode.open(vscode.folder / "calc.py")
-    vscode.wait_until_ready()
-    session = vscode.page.locator(".interactive-session")
-    session.locator(".chat-editor-container .monaco-editor").first.click()
-    vscode.type("@sotto what is wrong?")
-    vscode.press("Escape", "Enter")
-    answer = session.locator(".interactive-response")
-    expect(answer.first.locator("strong")).to_have_text("subtracts")

@@ -28,13 +28,20 @@ from inference import (
 Answering = Callable[[GenerationRequest], str | tuple[str, FinishReason | None]]
 """What is said, and how it ends if not by itself; None if it does not end."""
 
+Clock = Callable[[], float]
+
 
 class ScriptedGeneration:
-    """One generation. Each character sent is one token."""
+    """One generation. Each character sent is one token. By a clock, in seconds, its time is true;
+    without one it is always the same."""
 
-    def __init__(self, generation_id: int, request: GenerationRequest) -> None:
+    def __init__(
+        self, generation_id: int, request: GenerationRequest, clock: Clock | None = None
+    ) -> None:
         self.id = generation_id
         self.request = request
+        self._clock = clock
+        self._begun_at = clock() if clock else 0.0
         self.is_cancelled = False
         self.finishes_prompt = False
         self._text = ""
@@ -54,6 +61,7 @@ class ScriptedGeneration:
     def finish(self, reason: FinishReason = FinishReason.STOP) -> None:
         if self._result.done():
             return
+        writing_ms = 1.0 if self._clock is None else 1000 * (self._clock() - self._begun_at)
         usage = Usage(
             n_prompt_tokens=10,
             n_reused_tokens=4,
@@ -63,7 +71,7 @@ class ScriptedGeneration:
             queue_ms=0.5,
             prefill_ms=1.5,
             first_text_ms=2.0 if self._text else None,
-            total_ms=3.0,
+            total_ms=2.0 + writing_ms,
         )
         self._result.set_result(
             GenerationResult(
@@ -119,8 +127,10 @@ class ScriptedEngine:
         notice: str | None = None,
         supports_chat: bool = False,
         supports_fim: bool = True,
+        clock: Clock | None = None,
     ) -> None:
         self.config = config
+        self.clock = clock
         self.notice = notice
         self.supports_chat = supports_chat
         self.supports_fim = supports_fim
@@ -187,7 +197,7 @@ class ScriptedEngine:
     def submit(self, request: GenerationRequest) -> ScriptedGeneration:
         if self._state is not EngineState.READY:
             raise EngineNotReadyError("Not ready.")
-        generation = ScriptedGeneration(len(self.generations), request)
+        generation = ScriptedGeneration(len(self.generations), request, self.clock)
         self.generations.append(generation)
         if self.answer is not None and not request.sampling.max_tokens:
             generation.finish(FinishReason.LENGTH)
@@ -227,6 +237,7 @@ class EngineMaker:
         self.notice: str | None = None
         self.supports_chat = False
         self.supports_fim = True
+        self.clock: Clock | None = None
         self.engines: list[ScriptedEngine] = []
 
     def __call__(self, config: EngineConfig) -> Engine:
@@ -238,6 +249,7 @@ class EngineMaker:
             notice=self.notice,
             supports_chat=self.supports_chat,
             supports_fim=self.supports_fim,
+            clock=self.clock,
         )
         self.engines.append(engine)
         return cast("Engine", engine)

@@ -13,6 +13,7 @@ import asyncio
 import json
 import shlex
 import sys
+import time
 from pathlib import Path
 
 from inference import FinishReason, GenerationRequest
@@ -51,6 +52,7 @@ def main(path: Path, pause_ms: float) -> int:
 
     maker = EngineMaker(answer=say)
     maker.supports_chat = True
+    maker.clock = time.monotonic
     return asyncio.run(
         converse(
             channel,
@@ -62,14 +64,15 @@ def main(path: Path, pause_ms: float) -> int:
     )
 
 
-def write_program(folder: Path, answers: Path) -> Path:
+def write_program(folder: Path, answers: Path, pause_ms: int = 0) -> Path:
     """A program to be named as the server's, which runs this with the answers in that file.
 
     It says it is Sotto, and is called so, as an extension looks for that.
     """
     folder.mkdir(parents=True, exist_ok=True)
     program = folder / "sotto"
-    command = shlex.join([sys.executable, "-m", "tests.support.scripted_serve", str(answers)])
+    arguments = [str(answers), str(pause_ms)]
+    command = shlex.join([sys.executable, "-m", "tests.support.scripted_serve", *arguments])
     program.write_text(
         f'#!/bin/sh\nif [ "$1" = --version ]; then echo sotto 0; exit; fi\n'
         f"cd {shlex.quote(str(ROOT))} && exec {command}\n"

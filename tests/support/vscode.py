@@ -85,8 +85,9 @@ class VSCode:
     def open(self, path: Path, line: int = 1, column: int = 1) -> None:
         """Show a file, with the cursor at a place; both count from 1."""
         self._quick_input("Control+p", str(path))
-        self._first_entry(path.name)
-        self.press("Enter")
+        # What was open before comes first in the list, and its name may hold this one.
+        name = self.page.get_by_text(path.name, exact=True)
+        self.page.locator(".quick-input-list .monaco-list-row").filter(has=name).first.click()
         tab = f'.tab.active[data-resource-name="{path.name}"]'
         self.page.wait_for_selector(tab)
         self.wait_for(self.lines, f"the text of {path.name}")

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
 from playwright.sync_api import FrameLocator, Locator
 
 from tests.support.vscode import VSCode
+from tests.support.vscode_process import Profile
 
 
 class ChatView:
@@ -66,3 +71,35 @@ class ChatView:
         """What goes with the next question."""
         chips = self.frame.locator(".composer .chip").all_inner_texts()
         return [chip.removesuffix("×").strip() for chip in chips]
+
+    def review(self, path: str) -> Locator:
+        """Press *Review…* at the edit of that file that the last answer proposes."""
+        edit = self.frame.locator("details.edit", has_text=path).last
+        edit.get_by_role("button", name="Review…").click()
+        return edit
+
+
+@dataclass(frozen=True)
+class Talk:
+    """A VS Code with the chat view open and a file beside it, whose model says what a test says."""
+
+    vscode: VSCode
+    profile: Profile
+    chat: ChatView
+    file: Path
+    answers: Path
+
+    def script(self, *answers: str) -> None:
+        self.answers.write_text(json.dumps(answers))
+
+    def ask(self, question: str, *answers: str) -> Locator:
+        """Ask the first question of a conversation; returns what came of these answers."""
+        self.script(*answers)
+        self.chat.ask(question)
+        return self.chat.wait_until_answered(1)
+
+
+def tool_call(name: str, **arguments: str) -> str:
+    """A model's call of a tool, in the form of Qwen's models."""
+    call = {"name": name, "arguments": arguments}
+    return f"<tool_call>\n{json.dumps(call)}\n</tool_call>"

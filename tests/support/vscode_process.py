@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -69,10 +70,18 @@ def _ci(script: str, *arguments: str) -> str:
 class Profile:
     """A home folder for one VS Code: its settings, its extensions and everything it writes."""
 
-    def __init__(self, programs: Programs, folder: Path, *, is_trusting: bool = True) -> None:
-        """`is_trusting`: folders are trusted without a question."""
+    def __init__(
+        self,
+        programs: Programs,
+        folder: Path,
+        *,
+        is_trusting: bool = True,
+        path: str = "",
+    ) -> None:
+        """`is_trusting`: folders are trusted without a question. `path`: the user's own `PATH`."""
         self._programs = programs
         self._folder = folder
+        self._path = path
         self._serving = [*_SERVING, "--disable-workspace-trust"] if is_trusting else _SERVING
         self.data = folder / "data"
         self.user_settings = self.data / "User" / "settings.json"
@@ -94,6 +103,10 @@ class Profile:
     def settings(self) -> dict[str, object]:
         """The user's settings as they are on the disk now."""
         return json.loads(self.user_settings.read_text(encoding="utf-8"))
+
+    def change_machine_settings(self, changes: Mapping[str, object]) -> None:
+        settings = json.loads(self.machine_settings.read_text(encoding="utf-8"))
+        _write_json(self.machine_settings, settings | changes)
 
     def install(self, vsix: Path) -> None:
         """Install an extension as a user would from a file."""
@@ -119,6 +132,10 @@ class Profile:
         home = self._folder / "home"
         home.mkdir(exist_ok=True)
         kept = {name: os.environ[name] for name in ("LANG", "TZ") if name in os.environ}
+        if self._path:
+            # VS Code asks the user's login shell for it.
+            (home / ".profile").write_text(f"export PATH={shlex.quote(self._path)}\n")
+            kept["SHELL"] = "/bin/sh"
         return kept | {"HOME": str(home), "PATH": "/usr/bin:/bin"}
 
 

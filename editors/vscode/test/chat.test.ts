@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
-import { needingConfirmation, versions } from '../src/chat/confirmation.ts';
+import { needingConfirmation, versionOf } from '../src/chat/confirmation.ts';
 import { type Turn, answered, asked, ended, heard, history, restored } from '../src/chat/conversation.ts';
+import { fits } from '../src/chat/diff.ts';
 import type { ChatAnswer, ChatEvent } from '../src/chat/protocol.ts';
 import { readiness } from '../src/chat/readiness.ts';
 import type { Status } from '../src/protocol.ts';
@@ -94,8 +95,23 @@ describe('an edit', () => {
     });
   });
 
-  it('says which versions it is for', () => {
-    assert.deepEqual(versions(edit), [textDocument]);
+  it('says which version it is for', () => {
+    assert.equal(versionOf(edit), 3);
+    assert.equal(versionOf({ documentChanges: [{ textDocument: { ...textDocument, version: null } }] }), null);
+  });
+
+  it('is for a text that has the lines it changes, where it changed them', () => {
+    const diff = '--- a/a.py\n+++ b/a.py\n@@ -2,3 +2,3 @@\n x\n--- y\n+z\n \n';
+    assert.ok(fits(diff, 'other\nx\n-- y\n\n'));
+    assert.ok(fits(diff, 'other\r\nx\r\n-- y\r\n\r\n'));
+    assert.ok(!fits(diff, 'one more\nother\nx\n-- y\n\n'));
+    assert.ok(!fits(diff, 'other\nx'));
+  });
+
+  it('of a new file is for none that is there', () => {
+    const diff = '--- a/b.py\n+++ b/b.py\n@@ -0,0 +1 @@\n+x\n';
+    assert.ok(fits(diff, ''));
+    assert.ok(!fits(diff, 'y\n'));
   });
 });
 
@@ -117,6 +133,13 @@ describe('whether there is a model to talk with', () => {
 
   it('lets a question load one that was unloaded', () => {
     assert.equal(readiness('running', { ...status, state: 'stopped', model: null }).kind, 'ready');
+  });
+
+  it('says that the chat is turned off, and where', () => {
+    const now = readiness('running', status, false);
+    assert.ok(now.kind === 'unable');
+    assert.match(now.text, /sotto\.chat\.enabled/);
+    assert.deepEqual(now.remedy.arguments, ['sotto.chat.enabled']);
   });
 
   it('offers to install a server that is absent', () => {

@@ -105,9 +105,10 @@ function editElement(edit: ProposedEdit, turn: number, at: number): HTMLElement 
   );
 }
 
+/** Without the two lines at its head, which say no more than the path. */
 function diffLines(diff: string): HTMLElement[] {
   const kinds: Record<string, string> = { '+': 'added', '-': 'removed', '@': 'hunk' };
-  return diff.split('\n').map((line) => make('div', { class: kinds[line[0] ?? ''] }, line || ' '));
+  return diff.split('\n').slice(2).map((line) => make('div', { class: kinds[line[0] ?? ''] }, line || ' '));
 }
 
 function usageText(usage: Usage): string {

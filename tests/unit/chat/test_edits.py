@@ -281,6 +281,18 @@ def test_edits_carry_the_documents_version(tmp_path: Path) -> None:
     assert cast("Any", edit.edit)["documentChanges"][0]["textDocument"]["version"] == 7
 
 
+@pytest.mark.parametrize("is_open", [True, False])
+def test_a_bom_that_an_editor_takes_away_does_not_count(*, is_open: bool, tmp_path: Path) -> None:
+    path = tmp_path.resolve() / "a.py"
+    path.write_bytes(b"\xef\xbb\xbfx = 1\n")
+    opened = {path: "x = 1\n"} if is_open else {}
+    proposals = Proposals(Workspace((tmp_path.resolve(),), open_text=opened.get))
+    proposals.apply_reply(block("x = 1\n", "x = 2\n"))
+    (edit,) = proposals.edits()
+    (change,) = cast("Any", edit.edit)["documentChanges"]
+    assert applied(change["edits"], "x = 1\n") == "x = 2\n"
+
+
 TEXTS = st.text(alphabet="ab \t\n\r😀", max_size=30)
 
 

@@ -3,7 +3,8 @@
 import * as vscode from 'vscode';
 
 import { type Connection, NoAnswerError, proposeEdits } from './asking.ts';
-import { needingConfirmation, versions } from './confirmation.ts';
+import { needingConfirmation, versionOf } from './confirmation.ts';
+import { fits } from './diff.ts';
 import type { ProposedEdit } from './protocol.ts';
 
 /** Shows what a code block of an answer would change. `source` is the block in Markdown. */
@@ -25,7 +26,7 @@ export async function review(connection: Connection, proposed: ProposedEdit): Pr
   const converter = connection()?.protocol2CodeConverter;
   if (!converter) return tell('Sotto’s server is not running.');
   if (!proposed.edit) return tell(proposed.refusal ?? 'There is nothing to change.');
-  if (versions(proposed.edit).some(({ uri, version }) => isOther(converter.asUri(uri), version))) {
+  if (!(await isAsItWas(converter.asUri(proposed.uri), proposed.edit, proposed.diff))) {
     return tell(`${proposed.path} has changed since. Ask again, or apply the block anew.`);
   }
   const marked = needingConfirmation(proposed.edit, `Sotto: ${proposed.path}`);
@@ -33,11 +34,25 @@ export async function review(connection: Connection, proposed: ProposedEdit): Pr
   if (edit) await vscode.workspace.applyEdit(edit, { isRefactoring: true });
 }
 
-function isOther(uri: vscode.Uri, version: number): boolean {
+/** Whether the file has what it had when the edit was made for it. */
+async function isAsItWas(uri: vscode.Uri, edit: object, diff: string): Promise<boolean> {
   const open = vscode.workspace.textDocuments.find(
     (document) => document.uri.toString() === uri.toString(),
   );
-  return open !== undefined && open.version !== version;
+  const version = versionOf(edit);
+  if (open && version !== null && open.version !== version) return false;
+  // One that was not open has no version, and one that was opened anew counts from 1 again.
+  const isMeant = open !== undefined && (version !== null || open.isDirty);
+  return fits(diff, isMeant ? open.getText() : await onDisk(uri));
+}
+
+/** Empty where no file is. */
+async function onDisk(uri: vscode.Uri): Promise<string> {
+  try {
+    return new TextDecoder().decode(await vscode.workspace.fs.readFile(uri));
+  } catch {
+    return '';
+  }
 }
 
 /** Writes a text where the cursor is, in place of what is selected, as one step to undo. */

@@ -23,13 +23,10 @@ export function needingConfirmation(edit: object, label: string): ConfirmedEdit 
   };
 }
 
-/** The documents it was made for, and in which version each was then. */
-export function versions(edit: object): { uri: string; version: number }[] {
-  return documentChanges(edit).flatMap(({ textDocument }) =>
-    textDocument && textDocument.version !== null
-      ? [{ uri: textDocument.uri, version: textDocument.version }]
-      : [],
-  );
+/** Which version of its document an edit was made for; null where that was not open. */
+export function versionOf(edit: object): number | null {
+  const changed = documentChanges(edit).find(({ textDocument }) => textDocument);
+  return changed?.textDocument?.version ?? null;
 }
 
 function documentChanges(edit: object): readonly DocumentChange[] {

@@ -30,7 +30,7 @@ export function registerChat(context: vscode.ExtensionContext, server: Server): 
       session.startNew();
       return view.focus();
     }),
-    createParticipant(connection),
+    createParticipant(server),
     new ChatModel(server),
   );
 }

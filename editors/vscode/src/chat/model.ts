@@ -9,6 +9,8 @@ import type { Message } from './protocol.ts';
 const VENDOR = 'sotto';
 /** The server counts exactly; what VS Code asks for is only for cutting its prompts to length. */
 const CHARACTERS_PER_TOKEN = 3;
+const IN_WORDS =
+  'Sotto’s model answers in words alone here and uses none of VS Code’s tools. In Sotto’s own chat view it can look around and propose edits.';
 
 export class ChatModel implements vscode.LanguageModelChatProvider, vscode.Disposable {
   private readonly changed = new vscode.EventEmitter<void>();
@@ -38,7 +40,10 @@ export class ChatModel implements vscode.LanguageModelChatProvider, vscode.Dispo
     this.changed.fire();
   }
 
-  /** None while the model that runs cannot hold conversations. */
+  /**
+   * None while the model that runs cannot hold conversations. One stays while the chat is turned off: without
+   * it VS Code's chat would not even let `@sotto` say so.
+   */
   provideLanguageModelChatInformation(): vscode.LanguageModelChatInformation[] {
     const model = this.server.status?.model;
     if (!model?.supports_chat) return [];
@@ -51,8 +56,8 @@ export class ChatModel implements vscode.LanguageModelChatProvider, vscode.Dispo
         detail: 'on this machine',
         maxInputTokens: Math.floor(model.n_ctx * 0.75),
         maxOutputTokens: Math.floor(model.n_ctx * 0.25),
-        // VS Code's chat takes no other model, and then asks not even `@sotto`. Tools that come with a
-        // request are left out all the same: the answer is in words.
+        // VS Code's chat takes no other model, and then asks not even `@sotto`. The answer to a request
+        // with tools says that they were not used.
         capabilities: { toolCalling: true },
       },
     ];
@@ -61,11 +66,15 @@ export class ChatModel implements vscode.LanguageModelChatProvider, vscode.Dispo
   async provideLanguageModelChatResponse(
     _model: vscode.LanguageModelChatInformation,
     messages: readonly vscode.LanguageModelChatRequestMessage[],
-    _options: vscode.ProvideLanguageModelChatResponseOptions,
+    options: vscode.ProvideLanguageModelChatResponseOptions,
     progress: vscode.Progress<vscode.LanguageModelResponsePart>,
     token: vscode.CancellationToken,
   ): Promise<void> {
     const connection = () => this.server.connection;
+    if (options.tools?.length) {
+      if (options.toolMode === vscode.LanguageModelChatToolMode.Required) throw new Error(IN_WORDS);
+      progress.report(new vscode.LanguageModelTextPart(`*${IN_WORDS}*\n\n`));
+    }
     await ask(
       connection,
       { messages: merged(messages) },

@@ -12,6 +12,7 @@ export type Readiness =
 export interface Remedy {
   readonly title: string;
   readonly command: string;
+  readonly arguments?: readonly string[];
 }
 
 /** All that the page shows. */

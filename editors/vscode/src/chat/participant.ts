@@ -2,7 +2,9 @@
 
 import * as vscode from 'vscode';
 
+import type { Server } from '../client.ts';
 import { type Connection, NoAnswerError, ask, diagnostics } from './asking.ts';
+import { available } from './available.ts';
 import type { Attachment, ChatAnswer, ChatEvent, Message } from './protocol.ts';
 
 const ID = 'sotto.chat';
@@ -12,10 +14,16 @@ interface Metadata {
   readonly messages: readonly Message[];
 }
 
-export function createParticipant(connection: Connection): vscode.Disposable {
+export function createParticipant(server: Server): vscode.Disposable {
+  const connection = () => server.connection;
   const participant = vscode.chat.createChatParticipant(
     ID,
     async (request, context, stream, token): Promise<vscode.ChatResult> => {
+      const now = available(server);
+      if (now.kind === 'unable') {
+        stream.button({ ...now.remedy, arguments: [...(now.remedy.arguments ?? [])] });
+        return { errorDetails: { message: now.text } };
+      }
       const content = request.command ? `/${request.command} ${request.prompt}` : request.prompt;
       const question: Message = { role: 'user', content, attachments: attachments(request) };
       const params = {
@@ -29,7 +37,6 @@ export function createParticipant(connection: Connection): vscode.Disposable {
       } catch (error) {
         if (error instanceof vscode.CancellationError) return {};
         if (!(error instanceof NoAnswerError)) throw error;
-        stream.button({ command: 'sotto.chooseModel', title: 'Choose a Model…' });
         return { errorDetails: { message: error.message } };
       }
     },

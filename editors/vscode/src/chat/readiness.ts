@@ -8,8 +8,16 @@ const INSTALL: Remedy = { title: 'Install the Server', command: 'sotto.installSe
 const RESTART: Remedy = { title: 'Restart the Server', command: 'sotto.restart' };
 const CHOOSE: Remedy = { title: 'Choose a Model…', command: 'sotto.chooseModel' };
 const MENU: Remedy = { title: 'Show Menu', command: 'sotto.menu' };
+const ENABLED = 'sotto.chat.enabled';
+const SETTING: Remedy = {
+  title: 'Open the Setting',
+  command: 'workbench.action.openSettings',
+  arguments: [ENABLED],
+};
 
-export function readiness(phase: Phase, status: Status | undefined): Readiness {
+/** `isEnabled`: by the user's settings. */
+export function readiness(phase: Phase, status: Status | undefined, isEnabled = true): Readiness {
+  if (!isEnabled) return unable(`Chat is turned off by the setting ${ENABLED}.`, SETTING);
   if (phase === 'absent') return unable('Sotto’s server is not installed.', INSTALL);
   if (phase === 'wrong') return unable('The setting sotto.server.path names no server.', MENU);
   if (phase === 'stopped') return unable('The server ended again and again, and is stopped.', RESTART);

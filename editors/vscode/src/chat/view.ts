@@ -6,8 +6,8 @@ import * as vscode from 'vscode';
 import type { Server } from '../client.ts';
 import { applyBlock, insertAtCursor, review } from './applying.ts';
 import { choose, file, filesLike } from './attaching.ts';
+import { available, onDidChangeAvailable } from './available.ts';
 import type { FromPage, ToPage } from './page.ts';
-import { readiness } from './readiness.ts';
 import type { ChatSession } from './session.ts';
 
 export const VIEW = 'sotto.chat';
@@ -27,7 +27,7 @@ export class ChatView implements vscode.WebviewViewProvider, vscode.Disposable {
     this.listening = [
       session.onDidChange(() => this.show()),
       session.onDidHear((event) => this.post({ kind: 'event', event })),
-      server.onDidChange(() => void session.restore().then(() => this.show())),
+      onDidChangeAvailable(server, () => void session.restore().then(() => this.show())),
     ];
   }
 
@@ -62,7 +62,7 @@ export class ChatView implements vscode.WebviewViewProvider, vscode.Disposable {
         turns,
         attached: attached.map((one) => one.title),
         usesTools,
-        readiness: readiness(this.server.phase, this.server.status),
+        readiness: available(this.server),
       },
     });
   }
@@ -108,8 +108,9 @@ export class ChatView implements vscode.WebviewViewProvider, vscode.Disposable {
       case 'openLink':
         return openLink(message.href);
       case 'remedy': {
-        const now = readiness(this.server.phase, this.server.status);
-        if (now.kind === 'unable') await vscode.commands.executeCommand(now.remedy.command);
+        const now = available(this.server);
+        if (now.kind !== 'unable') return;
+        await vscode.commands.executeCommand(now.remedy.command, ...(now.remedy.arguments ?? []));
       }
     }
   }

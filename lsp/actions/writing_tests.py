@@ -75,9 +75,7 @@ def _target(work: WriteTests, place: Place, workspace: Workspace) -> tuple[Path,
             raise RefusedError("The files that the tests could be written to are there already.")
         if not workspace.exists(target):
             return target, None
-        opened = workspace.open_text(target)
-        # An editor's positions do not count a BOM that it has taken away.
-        old = workspace.original(target).removeprefix("\ufeff") if opened is None else opened
+        old = workspace.original(target)
     except (PathRefusedError, UnreadableError) as error:
         raise RefusedError(str(error)) from error
     return target, old

@@ -36,7 +36,6 @@ _ELISION = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 
-_BOM = "\ufeff"
 _SHELLS = frozenset(["", "text", "console", "bash", "sh", "shell", "zsh", "output", "tool_code"])
 
 Version = Callable[[Path], int | None]
@@ -146,13 +145,9 @@ class Proposals:
             former = self.workspace.original(path)
         except UnreadableError:
             former = ""
-        is_open = self.workspace.open_text(path) is not None
-        exists = is_open or path.exists()
+        exists = self.workspace.open_text(path) is not None or path.exists()
         if exists and former == text:
             return None
-        if not is_open and former.startswith(_BOM):
-            # An editor that opens the file takes it away, and does not count it in positions.
-            former, text = former.removeprefix(_BOM), text.removeprefix(_BOM)
         uri, shown = path.as_uri(), self.workspace.shown(path)
         document = {"uri": uri, "version": self.version(path)}
         change = {"textDocument": document, "edits": text_edits(former, text, self.encoding)}

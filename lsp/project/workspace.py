@@ -49,7 +49,8 @@ class Workspace:
         return self.original(path) if proposed is None else proposed
 
     def original(self, path: Path) -> str:
-        """As the editor or the disk has it. Raises `UnreadableError`."""
+        """As the editor has it, or would have it: a BOM is no part of it. Raises
+        `UnreadableError`."""
         text = self.open_text(path)
         if text is not None:
             return text
@@ -66,7 +67,7 @@ class Workspace:
         if len(data) > MAX_FILE_BYTES:
             raise UnreadableError(f"{shown} is larger than {MAX_FILE_BYTES >> 20} MiB.")
         try:
-            text = data.decode("utf-8")
+            text = data.decode("utf-8-sig")
         except UnicodeDecodeError:
             raise UnreadableError(f"{shown} is not UTF-8 text.") from None
         if "\0" in text:

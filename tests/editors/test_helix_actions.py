@@ -260,20 +260,6 @@ def test_a_refusal_is_said_and_changes_nothing(say: Say) -> None:
     assert helix.save(path).decode() == SIMPLE
 
 
-def test_tests_become_a_new_file_that_waits_to_be_saved(say: Say) -> None:
-    written = "from fresh import positive\n\n\ndef test_positive():\n    assert positive(1)\n"
-    helix = say(fenced(written))
-    opened(helix, "fresh.py", SIMPLE, 3, 5)
-    helix.act("Write tests for `positive`")
-    path = helix.profile.project / "test_fresh.py"
-    helix.wait_for(lambda: helix.is_open(path), "the new file")
-    assert path.read_text() == ""
-    assert "fresh.py" in helix.screen()
-    helix.command(f"open {path}")
-    helix.wait_for_text("def test_positive")
-    assert helix.save(path).decode() == written
-
-
 def test_an_explanation_opens_as_markdown(say: Say) -> None:
     helix = say("It says whether `x` is **positive**.")
     path = opened(helix, "explain.py", SIMPLE, 3, 5)

@@ -207,19 +207,6 @@ def test_a_refusal_is_said_and_changes_nothing(
     assert neovim.lines() == SIMPLE.splitlines()
 
 
-def test_tests_open_in_a_new_file(scripted: Callable[..., Neovim], tmp_path: Path) -> None:
-    written = "from a import positive\n\n\ndef test_positive():\n    assert positive(1)\n"
-    neovim = scripted(f"```python\n{written}```")
-    open_at(neovim, tmp_path / "a.py", SIMPLE, 3)
-    neovim.lua(CHOOSE, "Write tests for `positive`")
-    neovim.wait_for(lambda: (tmp_path / "test_a.py").exists() or None, "the file")
-    read = "return vim.api.nvim_buf_get_lines(vim.fn.bufadd(...), 0, -1, false)"
-    neovim.wait_for(
-        lambda: neovim.lua(read, str(tmp_path / "test_a.py")) == written.splitlines() or None,
-        "the tests",
-    )
-
-
 def test_an_explanation_opens_beside_the_code(
     scripted: Callable[..., Neovim], tmp_path: Path
 ) -> None:

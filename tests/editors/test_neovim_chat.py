@@ -272,7 +272,7 @@ def test_the_chat_outlives_its_code_and_its_own_buffers(chatting: Callable[..., 
     say(neovim, "And without it?")
     until_said(neovim, "And without it?")
     assert until_answered(neovim)[-1] == "Fine."
-    neovim.command("bwipeout!")
-    neovim.command("Sotto chat")
+    # At once: Neovim tells of the closed window a little later.
+    neovim.lua("vim.cmd('bwipeout!'); vim.cmd('Sotto chat')")
     assert transcript(neovim) == [""]
     assert "Error" not in neovim.messages()

@@ -164,7 +164,34 @@ def test_one_question_from_the_command_line_and_a_pipe(
     assert done.stdout.strip()
     assert "tokens read" in done.stderr
     (info,) = history(folder, environment).conversations()
-    assert info.title == "piped text What is it?"
+    assert info.title == "What is it? ``` piped text ```"
+
+
+def test_a_command_about_a_pipe_of_another_encoding(
+    model: Path, folder: Path, environment: dict[str, str]
+) -> None:
+    done = subprocess.run(
+        [SOTTO, "chat", "--model", model, "--folder", folder, "/commit"],
+        input=b"+caf\xe9\n", capture_output=True, timeout=90, check=False,
+        env=os.environ | environment,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (info,) = history(folder, environment).conversations()
+    (turn,) = history(folder, environment).turns(info.conversation_id)
+    assert turn.question.content.startswith("Write a commit message for these changes")
+    assert turn.question.content.endswith("```\n+caf\ufffd\n```")
+    assert turn.question.context == "", "it is about the pipe"
+
+
+def test_without_a_standard_input(model: Path, folder: Path, environment: dict[str, str]) -> None:
+    words = ["sh", "-c", 'exec "$@" <&-', "sh", SOTTO, "chat", "--model", model, "--no-history"]
+    done = subprocess.run(
+        [*words, "--folder", folder, "/nonsense"], capture_output=True, text=True, timeout=90,
+        check=False, env=os.environ | environment,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("sotto: There is no command /nonsense; there are /explain")
+    assert "Traceback" not in done.stderr
 
 
 def test_the_builtin_model_cannot_talk(environment: dict[str, str]) -> None:

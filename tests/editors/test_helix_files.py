@@ -10,15 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.editors.conftest import StartHelix
-from tests.editors.test_helix_actions import (
-    SETTINGS,
-    SIMPLE,
-    changed,
-    expect_undone,
-    fenced,
-    opened,
-    server,
-)
+from tests.editors.test_helix_actions import SETTINGS, changed, expect_undone, opened, server
+from tests.support.action_cases import SIMPLE, fenced
 from tests.support.helix import Helix
 from tests.support.nvim_process import sotto_command
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.editors.conftest import StartNeovim
-from tests.editors.test_neovim_actions import CHOOSE, SIMPLE, open_at, undone, until_changed
+from tests.editors.test_neovim_actions import CHOOSE, open_at, undone, until_changed
+from tests.support.action_cases import SIMPLE
 from tests.support.nvim import Neovim
 from tests.support.nvim_chat import serve_script
 from tests.support.places import assert_in_step

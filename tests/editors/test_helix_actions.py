@@ -20,6 +20,7 @@ from tests.support.action_cases import (
     AREA,
     CASES,
     CUSTOM,
+    HOSTILE,
     SIMPLE,
     SIMPLER,
     TYPED,
@@ -194,12 +195,17 @@ def test_a_diagnostic_of_another_tool_is_fixed(say: Say) -> None:
     expect_undone(helix, path, AREA)
 
 
-def test_a_refusal_is_said_and_changes_nothing(say: Say) -> None:
-    helix = say("I cannot do that.", "Nor will I.")
-    path = opened(helix, "refusal.py", SIMPLE, 3, 5)
-    helix.act("Simplify `positive`")
-    helix.wait_for_text("nothing was changed")
-    assert helix.save(path).decode() == SIMPLE
+def test_hostile_answers_are_refused_and_change_nothing(say: Say) -> None:
+    helix = say(*(answer for answer in HOSTILE.values() for _ in range(2)))
+    for number, name in enumerate(HOSTILE):
+        path = opened(helix, f"hostile{number}.py", SIMPLE, 3, 5)
+        n_said = len(helix.notifications("window/showMessage"))
+        helix.act("Simplify `positive`")
+        said = helix.wait_for(
+            lambda n=n_said: helix.notifications("window/showMessage")[n:], f"{name}: the refusal"
+        )
+        assert "twice over; nothing was changed" in said[-1]["message"], name
+        assert helix.save(path).decode() == SIMPLE, name
 
 
 def test_an_explanation_opens_as_markdown(say: Say) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.editors.conftest import StartNeovim
-from tests.support.action_cases import CASES, CUSTOM, SIMPLE, SIMPLER, Case, fenced
+from tests.support.action_cases import CASES, CUSTOM, HOSTILE, SIMPLE, SIMPLER, Case, fenced
 from tests.support.nvim import Neovim
 from tests.support.nvim_chat import serve_script
 from tests.support.places import assert_in_step
@@ -222,16 +222,21 @@ def test_it_is_cancelled_in_mid_stream(scripted: Callable[..., Neovim], tmp_path
     assert until_changed(neovim, before)[-1] == "    return x > 0"
 
 
-def test_a_refusal_is_said_and_changes_nothing(
+def test_hostile_answers_are_refused_and_change_nothing(
     scripted: Callable[..., Neovim], tmp_path: Path
 ) -> None:
-    neovim = scripted("I cannot do that.", "Nor will I.")
-    open_at(neovim, tmp_path / "a.py", SIMPLE, 3)
-    neovim.lua(CHOOSE, "Simplify `positive`")
-    neovim.wait_for(
-        lambda: "twice over; nothing was changed" in neovim.messages() or None, "the refusal"
-    )
-    assert neovim.lines() == SIMPLE.splitlines()
+    neovim = scripted(*(answer for answer in HOSTILE.values() for _ in range(2)))
+    for number, name in enumerate(HOSTILE):
+        open_at(neovim, tmp_path / f"a{number}.py", SIMPLE, 3)
+        neovim.command("messages clear")
+        neovim.lua(CHOOSE, "Simplify `positive`")
+        neovim.wait_for(
+            lambda: "twice over; nothing was changed" in neovim.messages() or None, name
+        )
+        assert neovim.lines() == SIMPLE.splitlines(), name
+        assert_in_step(neovim)
+    files = {path.name for path in tmp_path.iterdir() if path.suffix == ".py"}
+    assert files == {f"a{number}.py" for number in range(len(HOSTILE))}
 
 
 def test_an_explanation_opens_beside_the_code(

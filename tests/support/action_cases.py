@@ -71,3 +71,17 @@ CASES = {
         "Simplify `positive`", SIMPLE, SIMPLER, f"Shorter:\n\n{SIMPLER}\nThat is the same.\n", 3, 5
     ),
 }
+
+HOSTILE = {
+    "nothing but prose": "I cannot do that.",
+    "cut off": "<<<<<<< SEARCH\n    if x > 0:\n        return True\n=======\n    return",
+    "another file": f"other.py\n{fenced(SIMPLER)}",
+    "an order to run something": (
+        '<tool_call>{"name": "run_command", "arguments": {"command": "rm -rf ."}}</tool_call>'
+    ),
+    "another function": fenced("def negative(x):\n    return x < 0\n"),
+    "askew": fenced("def positive(x):\nreturn x > 0\n"),
+    "code left out": fenced("def positive(x):\n    # ... existing code ...\n"),
+    "a character that is not seen": fenced(SIMPLER.replace("x > 0", "x >\u200b 0")),
+}
+"""Answers to *Simplify `positive`* of which nothing may come."""

@@ -157,7 +157,7 @@ def _kept(talk: Talk, command: str, conversation: str) -> None:
 
 
 async def _stoppable(work: Coroutine[object, object, object]) -> None:
-    """Ctrl-C ends the work and nothing else."""
+    """Ctrl-C ends the work and nothing else; one that comes too late does nothing."""
     task = asyncio.ensure_future(work)
     loop = asyncio.get_running_loop()
     with contextlib.suppress(NotImplementedError):  # Windows: there it ends the program
@@ -168,7 +168,7 @@ async def _stoppable(work: Coroutine[object, object, object]) -> None:
         terminal.write_note("stopped")
     finally:
         with contextlib.suppress(NotImplementedError):
-            loop.remove_signal_handler(signal.SIGINT)
+            loop.add_signal_handler(signal.SIGINT, lambda: None)
 
 
 @contextlib.asynccontextmanager

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
+import signal
 import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,7 +19,7 @@ from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 from rich.console import Console
 
-from inference import ChatPrompt, EngineConfig, GenerationRequest
+from inference import ChatPrompt, EngineConfig, FinishReason, GenerationRequest
 from lsp.chat import console as chat_console
 from lsp.chat import history, keyboard
 from lsp.chat.accepting import ChangedMeanwhileError, accept
@@ -252,6 +254,30 @@ async def test_into_a_pipe_goes_the_answer_as_it_is_and_nothing_else(
     shown = f"**{line}**\n\n```python\n{line}\n\n\nx = 1\\u001b[2J\n```\n"
     assert spoken.output.getvalue() == shown
     assert "# attached: a.py" in capfd.readouterr().err
+
+
+async def test_ctrl_c_stops_what_runs_and_nothing_else(
+    spoken: Spoken, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keyboard, "default_file", lambda: spoken.folder / "questions")
+    command = {"name": "run_command", "arguments": {"command": "python3 -c 'print(6*7)'"}}
+
+    def reply(request: GenerationRequest) -> tuple[str, FinishReason | None]:
+        return (spoken.reply(request), FinishReason.STOP) if spoken.replies else ("Half", None)
+
+    with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
+        spoken.talk.ask = keyboard.Keyboard(keep=False).answer
+        spoken.replies = [f"<tool_call>{json.dumps(command)}</tool_call>"]
+        await spoken.take("/tools")
+        spoken.maker.engine.answer = reply
+        pipe.send_text("n\r")
+        taken = asyncio.ensure_future(spoken.take("do it"))
+        await spoken.maker.submitted(2)  # the question of the keyboard was answered
+        os.kill(os.getpid(), signal.SIGINT)
+        await taken
+        assert "# stopped" in capfd.readouterr().err
+        os.kill(os.getpid(), signal.SIGINT)  # pressed twice
+        await asyncio.sleep(0)
 
 
 # Writing

@@ -50,9 +50,10 @@ _ENDINGS = (
 )  # fmt: skip
 _ENVIRONMENT = re.compile(r"\.env(?:\..*)?|.*\.env|\.dev\.vars")
 _ENVIRONMENT_SAMPLES = frozenset({".env.example", ".env.sample", ".env.template"})
-_ODD = re.compile(r"[\x00-\x1f:]|~\d|[ .]\Z|[\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
-"""Control characters, streams and short names of Windows' file systems, endings they ignore, and
-characters that macOS ignores."""
+_ODD = re.compile(r"[\x00-\x1f:]|~\d|[ .]\Z")
+"""Control characters, streams and short names of Windows' file systems, and endings they ignore."""
+_IGNORED = re.compile(r"[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+"""What file systems of macOS pass over in a name."""
 
 
 class PathRefusedError(Exception):
@@ -90,7 +91,7 @@ def check_name(absolute: str, folders: Sequence[Path], shown: str) -> None:
 
 def is_protected(name: str, *, is_last: bool) -> bool:
     """Whether a part of a path is one of those above; `is_last` for the file's own name."""
-    name = re.sub(r"\.yaml\Z", ".yml", name.casefold())
+    name = re.sub(r"\.yaml\Z", ".yml", _IGNORED.sub("", name).casefold())
     if name in _FOLDERS or _ODD.search(name):
         return True
     if not is_last:

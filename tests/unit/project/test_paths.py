@@ -40,6 +40,7 @@ def folder(tmp_path: Path) -> Path:
         ("environment.py", "environment.py"),
         ("github/a.md", "github/a.md"),
         ("naïve/日本.yaml", "naïve/日本.yaml"),
+        ("👩\u200d💻.md", "👩\u200d💻.md"),
     ],
 )
 def test_what_is_inside_is_found(folder: Path, path: str, found: str) -> None:

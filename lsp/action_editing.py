@@ -31,6 +31,7 @@ async def edit_for(session: Session, data: ActionData) -> types.WorkspaceEdit:
     return workspace_edit(
         changed,
         title=asked.offer.title,
+        description=proposal.other.path.name if proposal.other is not None else None,
         is_sure=proposal.is_sure,
         encoding=session.encoding,
         capabilities=session.client.capabilities,
@@ -74,6 +75,8 @@ def _in_other(session: Session, other: OtherFile) -> ChangedText:
     if other.old is None:
         if not session.client.capabilities.creates_files:
             raise told(session, "This editor cannot create a file from a code action.")
+        if workspace(session).exists(other.path):
+            raise told(session, f"{other.path.name} is there meanwhile; nothing was changed.")
         return ChangedText(uri, "", LineIndex(""), other.changes, is_new=True)
     if document is not None:
         if document.suspicion is not None or document.text != other.old:

@@ -41,6 +41,8 @@ class ClientCapabilities:
     """Runs the command of ghost text that was accepted (our own extension)."""
     creates_files: bool = False
     """Creates files in a workspace edit."""
+    refuses_existing_files: bool = False
+    """Makes none of an edit that creates a file where one is; others may empty that file."""
     change_annotations: bool = False
     """Honours annotations of a code action's edit: asks before what needs it."""
     applies_edits: bool = False
@@ -67,6 +69,7 @@ def read_capabilities(params: types.InitializeParams) -> ClientCapabilities:
     experimental = as_object(params.capabilities.experimental) or {}
     extensions = as_object(experimental.get("sotto")) or {}
     info = params.client_info
+    is_helix = info is not None and info.name == "helix"
     return ClientCapabilities(
         inline_completion=text_document is not None and text_document.inline_completion is not None,
         configuration=bool(workspace and workspace.configuration),
@@ -83,6 +86,8 @@ def read_capabilities(params: types.InitializeParams) -> ClientCapabilities:
         reports_acceptance=extensions.get("acceptance") is True,
         creates_files=edits is not None
         and types.ResourceOperationKind.Create in (edits.resource_operations or ()),
+        # Neovim says nothing of it, Helix says it and empties the file all the same.
+        refuses_existing_files=bool(edits and edits.failure_handling) and not is_helix,
         change_annotations=bool(
             edits
             and edits.change_annotation_support
@@ -91,7 +96,7 @@ def read_capabilities(params: types.InitializeParams) -> ClientCapabilities:
         ),
         applies_edits=bool(workspace and workspace.apply_edit),
         show_document=bool(window and window.show_document and window.show_document.support),
-        block_cursor=info is not None and info.name == "helix",
+        block_cursor=is_helix,
         selects_word=info is not None and info.name == "Eglot",
         name=f"{info.name} {info.version or ''}".strip() if info else "unknown",
     )

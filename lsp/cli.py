@@ -217,7 +217,8 @@ def run_complete(options: argparse.Namespace) -> int:
 
 
 def run_chat(options: argparse.Namespace) -> int:
-    from lsp.chat.console import ConsoleOptions, chat
+    from lsp.chat.console import chat
+    from lsp.chat.talk import ConsoleOptions
 
     silence_logs()
     return chat(

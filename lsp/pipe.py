@@ -7,6 +7,7 @@ server's. Nothing is printed before the answer has passed the checks that code a
 from __future__ import annotations
 
 import asyncio
+import io
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,12 +48,14 @@ def pipe(options: PipeOptions) -> int:
     Where there is none the text comes out as it went in, with status 1 and the reason on stderr: so
     an editor that takes whatever is printed loses nothing.
     """
-    data = sys.stdin.buffer.read(_MAX_BYTES + 1)
+    # A program may be started without a standard input.
+    stdin = sys.stdin.buffer if sys.stdin is not None else io.BytesIO()  # pyright: ignore[reportUnnecessaryComparison]
+    data = stdin.read(_MAX_BYTES + 1)
     try:
         place = _place(_decoded(data), options)
         new_text = asyncio.run(_rewritten(place, options))
     except (RefusedError, InferenceError) as error:
-        terminal.write_bytes(data + sys.stdin.buffer.read())
+        terminal.write_bytes(data + stdin.read())
         terminal.write_error(str(error))
         return 1
     terminal.write_bytes(new_text.encode())

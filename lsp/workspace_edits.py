@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,13 +28,14 @@ class ChangedText:
     version: int | None = None
     """None for a file that the editor has not opened."""
     is_new: bool = False
-    """The file is to be created."""
+    """The file is to be created: an edit that meets one all the same takes nothing out of it."""
 
 
 def workspace_edit(
     changed: Sequence[ChangedText],
     *,
     title: str,
+    description: str | None = None,
     is_sure: bool,
     encoding: Encoding,
     capabilities: ClientCapabilities,
@@ -48,31 +50,38 @@ def workspace_edit(
     if not capabilities.document_changes:
         assert not any(part.is_new for part in changed), "who creates files has document changes"
         return types.WorkspaceEdit(
-            changes={part.uri: _replaced(part, encoding) for part in changed}
+            changes={part.uri: _replaced(part, encoding, capabilities) for part in changed}
         )
     annotation = _ANNOTATION if capabilities.change_annotations else None
     operations: list[types.TextDocumentEdit | types.CreateFile] = []
     for part in changed:
         if part.is_new:
-            operations.append(_creation(part.uri, annotation))
+            operations.append(_creation(part.uri, annotation, capabilities))
         document = types.OptionalVersionedTextDocumentIdentifier(uri=part.uri, version=part.version)
-        replaced = _replaced(part, encoding)
+        replaced = _replaced(part, encoding, capabilities)
         edits = [_text_edit(edit.range, edit.new_text, annotation) for edit in replaced]
         operations.append(types.TextDocumentEdit(text_document=document, edits=edits))
     edit = types.WorkspaceEdit(document_changes=operations)
     if annotation is not None:
         needs_look = not is_sure or any(part.version is None for part in changed)
         edit.change_annotations = {
-            annotation: types.ChangeAnnotation(label=title, needs_confirmation=needs_look)
+            annotation: types.ChangeAnnotation(
+                label=title, description=description, needs_confirmation=needs_look
+            )
         }
     return edit
 
 
-def _replaced(part: ChangedText, encoding: Encoding) -> list[types.TextEdit]:
+def _replaced(
+    part: ChangedText, encoding: Encoding, capabilities: ClientCapabilities
+) -> list[types.TextEdit]:
     if part.is_new:
-        # All of the file there is. Neovim shows an empty line below a text that is only inserted.
-        everything = types.Range(types.Position(0, 0), types.Position(1, 0))
-        return [types.TextEdit(everything, change.text) for change in part.changes]
+        start = types.Position(0, 0)
+        texts = [change.text for change in part.changes]
+        if not capabilities.refuses_existing_files:
+            # Below a last line ending Neovim shows an empty line; editors write it by themselves.
+            texts = [re.sub(r"\r?\n\Z", "", text) for text in texts]
+        return [types.TextEdit(types.Range(start, start), text) for text in texts]
     return [
         types.TextEdit(
             types.Range(
@@ -85,8 +94,12 @@ def _replaced(part: ChangedText, encoding: Encoding) -> list[types.TextEdit]:
     ]
 
 
-def _creation(uri: str, annotation: str | None) -> types.CreateFile:
-    options = types.CreateFileOptions(overwrite=False, ignore_if_exists=False)
+def _creation(
+    uri: str, annotation: str | None, capabilities: ClientCapabilities
+) -> types.CreateFile:
+    options = types.CreateFileOptions(
+        overwrite=False, ignore_if_exists=not capabilities.refuses_existing_files
+    )
     return types.CreateFile(uri=uri, options=options, annotation_id=annotation)
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 from tree_sitter import Node
 
 from lsp.actions.definitions import line_end
 from lsp.actions.source_tree import SourceTree, tree_of
-from lsp.changes import Change, Span
+from lsp.changes import Change, Span, joined
 from lsp.context.language import Language
 
 _IMPORTS = frozenset({"import_statement", "import_from_statement", "future_import_statement"})
 _HEADS = frozenset({"comment", "hash_bang_line"})
+_FUTURE = re.compile(r"from\s+__future__\b")
+_ENCODING = re.compile(r"#.*coding[:=]")
+_LINE_FOLLOWS = re.compile(r"(?:\r\n?|\n)[^\S\r\n]*\S")
 
 
 def is_import(node: Node) -> bool:
@@ -49,7 +55,7 @@ def split_imports(code: str, old: str, language: Language) -> tuple[tuple[str, .
 
 
 def added_imports(tree: SourceTree, imports: tuple[str, ...], eol: str) -> tuple[Change, ...]:
-    """The change that adds those the document does not have yet: none, or one insertion."""
+    """The changes that add those the document does not have yet."""
     own = [node for node in tree.root.named_children if is_import(node)]
     present = {tree.cut(node) for node in own}
     known = frozenset[tuple[str, str]]().union(*(imported(tree, node) for node in own))
@@ -60,15 +66,37 @@ def added_imports(tree: SourceTree, imports: tuple[str, ...], eol: str) -> tuple
     ]
     if not new:
         return ()
+    # Python takes those of `__future__` only before all others.
+    early = [line for line in new if _FUTURE.match(line)]
+    late = [line for line in new if not _FUTURE.match(line)]
     # Those after the first other statement are there for a reason of their own.
     block = own[: _n_joined(tree, own)]
-    before = block[-1] if block else _head(tree)
-    if before is None:
+    if not block:
+        gap = [""] if early and late else []
+        return joined([_at_head(tree, [*early, *gap, *late], eol)])
+    changes = [_below(tree, block[-1], late, eol)]
+    futures = [node for node in block if node.type == "future_import_statement"]
+    if early and not futures:
+        changes.insert(0, _at_head(tree, early, eol))
+    elif early:
+        changes.insert(0, _below(tree, futures[-1], early, eol))
+    return joined(changes)
+
+
+def _below(tree: SourceTree, node: Node, lines: Sequence[str], eol: str) -> Change:
+    end = line_end(tree.text, tree.span(node).end)
+    return Change(Span(end, end), "".join(eol + line for line in lines))
+
+
+def _at_head(tree: SourceTree, lines: Sequence[str], eol: str) -> Change:
+    """Above all code, with a blank line between."""
+    head = _head(tree)
+    if head is None:
         start = 1 if tree.text.startswith("\ufeff") else 0
-        return (Change(Span(start, start), "".join(line + eol for line in new) + eol),)
-    end = line_end(tree.text, tree.span(before).end)
-    gap = "" if block else eol
-    return (Change(Span(end, end), gap + "".join(eol + line for line in new)),)
+        return Change(Span(start, start), "".join(line + eol for line in [*lines, ""]))
+    below = _below(tree, head, ["", *lines], eol)
+    needs_gap = _LINE_FOLLOWS.match(tree.text, below.span.end)
+    return Change(below.span, below.text + eol if needs_gap else below.text)
 
 
 def _is_covered(line: str, known: frozenset[tuple[str, str]], language: Language) -> bool:
@@ -111,7 +139,7 @@ def _head(tree: SourceTree) -> Node | None:
     """What comes before imports: a `#!` line, a licence, the module's docstring."""
     last: Node | None = None
     for node in tree.root.named_children:
-        if not is_docstring(node) and not (node.type in _HEADS and _is_apart(node)):
+        if not is_docstring(node) and not (node.type in _HEADS and _stays_first(tree, node)):
             break
         last = node
         if is_docstring(node):
@@ -119,8 +147,12 @@ def _head(tree: SourceTree) -> Node | None:
     return last
 
 
-def _is_apart(comment: Node) -> bool:
-    """Whether it is no comment on the code below it."""
+def _stays_first(tree: SourceTree, comment: Node) -> bool:
+    """Whether it is no comment on the code below it: one that programs look for in the first lines,
+    or one that stands apart."""
+    text = tree.cut(comment)
+    if text.startswith("#!") or (comment.start_point.row < 2 and _ENCODING.match(text)):
+        return True
     following = comment.next_named_sibling
     if following is None or following.type in _HEADS or is_docstring(following):
         return True

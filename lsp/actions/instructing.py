@@ -47,7 +47,12 @@ _MAX_CONTEXT_CHARS = 12_000
 _ROOM_TOKENS = 400
 """For the words around the code, and the template's."""
 
-_OWN_BEGINNING = re.compile(r"^[ \t]*(?:`{3,}|~{3,})\w|^[ \t]*<{5,9} SEARCH", re.MULTILINE)
+_OWN_BEGINNING = re.compile(
+    r"^[ \t]*(?:`{3,}|~{3,})\w|^[ \t]*<{5,9} SEARCH"
+    r"|\A\s*(`{3,}|~{3,})[ \t]*\n(?=[\s\S]*\S[ \t]*\n[ \t]*\1)",
+    re.MULTILINE,
+)
+"""Of an answer that was begun for the model: a fence with a language, or one that is closed."""
 
 T = TypeVar("T")
 

@@ -104,13 +104,33 @@ def _called(tree: SourceTree) -> Iterator[str]:
 
 def _insertion(file: SourceTree, tests: str, eol: str) -> Change:
     """Below all there is, or above what runs the file as a program."""
-    last = file.root.named_children[-1]
-    if _runs_the_file(file, last):
+    last = _what_runs_it(file)
+    if last is not None:
         start = line_start(file.text, file.span(last).start)
-        return Change(Span(start, start), tests + 3 * eol)
+        above = to_newlines(file.text[:start])
+        n_ends = len(above) - len(above.rstrip("\n"))
+        gap = (3 - min(n_ends, 3)) * eol if above.strip() else ""
+        return Change(Span(start, start), gap + tests + 3 * eol)
     end = len(file.text.rstrip())
     return Change(Span(end, end), 3 * eol + tests)
 
 
-def _runs_the_file(file: SourceTree, node: Node) -> bool:
-    return node.type == "if_statement" and file.cut(node).startswith("if __name__")
+def _begins_line(file: SourceTree, node: Node) -> bool:
+    start = file.span(node).start
+    return not file.text[line_start(file.text, start) : start].strip()
+
+
+def _what_runs_it(file: SourceTree) -> Node | None:
+    """`if __name__ == …` at the end, with the comments right above it."""
+    found: Node | None = None
+    for node in reversed(file.root.named_children):
+        if found is not None:
+            is_right_above = node.end_point.row + 1 == found.start_point.row
+            if node.type != "comment" or not is_right_above or not _begins_line(file, node):
+                break
+            found = node
+        elif node.type == "if_statement" and file.cut(node).startswith("if __name__"):
+            found = node
+        elif node.type != "comment":
+            break
+    return found

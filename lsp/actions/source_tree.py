@@ -34,7 +34,11 @@ class SourceTree:
 
     def span(self, node: Node) -> Span:
         chars = self._offsets.chars
-        return Span(chars(node.start_byte), chars(node.end_byte))
+        start, end = chars(node.start_byte), chars(node.end_byte)
+        # To grammars the `\r` of a `\r\n` belongs to a comment before it, and what ends there.
+        if start < end and self.text.startswith("\r\n", end - 1):
+            end -= 1
+        return Span(start, end)
 
     def cut(self, node: Node) -> str:
         """The text of a node."""

@@ -163,7 +163,7 @@ class History:
                     database.execute("BEGIN IMMEDIATE")
                     self._migrate(database)
                     yield database
-        except (OSError, sqlite3.Error, msgspec.MsgspecError) as error:
+        except (OSError, sqlite3.Error, msgspec.MsgspecError, UnicodeError) as error:
             raise HistoryError(
                 f"The conversations in {self._file} cannot be kept or read: {error}. Move the file "
                 "away, or set `chat.keepConversations` to false."

@@ -17,7 +17,8 @@ def default_file() -> Path:
 
 
 class Keyboard:
-    """Questions and answers at the terminal."""
+    """Questions and answers at the terminal. Ctrl-C is a key while one types: whoever else handles
+    the signal still does afterwards."""
 
     def __init__(self, *, keep: bool) -> None:
         self._questions: PromptSession[str] = PromptSession(
@@ -31,7 +32,7 @@ class Keyboard:
     async def question(self) -> str | None:
         """None when there are no more."""
         try:
-            return await self._questions.prompt_async("> ")
+            return await self._questions.prompt_async("> ", handle_sigint=False)
         except KeyboardInterrupt:
             return ""
         except EOFError:
@@ -40,7 +41,7 @@ class Keyboard:
     async def answer(self, question: str) -> str:
         """What is typed in reply; empty if nothing is."""
         try:
-            return await self._answers.prompt_async(question)
+            return await self._answers.prompt_async(question, handle_sigint=False)
         except (EOFError, KeyboardInterrupt):
             return ""
 

@@ -22,7 +22,8 @@ def harmless(text: str) -> str:
 
 
 class BlockPrinter:
-    """Prints each paragraph, list or code block once it is complete, so nothing is drawn twice."""
+    """Prints each paragraph, list or code block once it is complete, so nothing is drawn twice.
+    Into a file or a pipe they go as they are: a program that reads them wants no lines broken."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -37,10 +38,13 @@ class BlockPrinter:
     def finish(self) -> None:
         held, self._held = self._held, ""
         if held.strip():
-            self._print(held)
+            self._print(held.rstrip("\n") + "\n")
 
     def _print(self, text: str) -> None:
-        self._console.print(Markdown(harmless(text)), soft_wrap=False)
+        if self._console.is_terminal:
+            self._console.print(Markdown(harmless(text)), soft_wrap=False)
+        else:
+            self._console.out(harmless(text), end="", highlight=False)
 
 
 def complete_blocks(text: str) -> tuple[str, str]:

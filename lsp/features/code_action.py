@@ -65,7 +65,7 @@ async def code_action(
 def _is_wanted(offer: Offer, place: Place, context: types.CodeActionContext) -> bool:
     """`only` names kinds with all that are below them. Unasked, at a mere cursor, only fixes come:
     an editor would show its light bulb on every line."""
-    if context.only is not None:
+    if context.only:  # None at all means any to those who send an empty list.
         return any(
             offer.kind == kind or offer.kind.startswith(f"{kind}.") or not kind
             for kind in map(str, context.only)

@@ -18,7 +18,7 @@ _FOLDERS = frozenset(
         ".vscode", ".vscode-server", ".idea", ".zed", ".helix", ".nvim", ".vim", ".fleet",
         ".cursor", ".claude", ".devcontainer", ".vs",
         ".github", ".gitlab", ".gitea", ".forgejo", ".circleci", ".buildkite", ".woodpecker",
-        ".husky", ".githooks", "git-hooks", ".direnv",
+        ".husky", ".githooks", "git-hooks", ".direnv", ".teamcity", ".semaphore", ".cargo",
         ".ssh", ".gnupg", ".aws", ".azure", ".gcloud", ".kube", ".docker", ".password-store",
         ".secrets", "secrets",
     }
@@ -28,19 +28,22 @@ _NAMES = frozenset(
         ".gitconfig", ".gitmodules", ".gitattributes", ".hgrc", ".git",
         ".gitlab-ci.yml", ".travis.yml", ".drone.yml", ".woodpecker.yml", ".cirrus.yml",
         "appveyor.yml", ".appveyor.yml", "azure-pipelines.yml", "bitbucket-pipelines.yml",
-        "jenkinsfile", ".pre-commit-config.yaml", "lefthook.yml", ".lefthook.yml",
+        "jenkinsfile", "cloudbuild.yml", "buildspec.yml", ".pre-commit-config.yml",
+        "lefthook.yml", ".lefthook.yml", "lefthook.toml", ".lefthook.toml", ".overcommit.yml",
+        "mise.toml", ".mise.toml",
         ".bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".bash_aliases", ".profile",
         ".zshrc", ".zshenv", ".zprofile", ".zlogin", ".zlogout", ".kshrc", ".cshrc", ".tcshrc",
         ".login", ".inputrc", ".envrc", "config.fish",
         ".exrc", ".vimrc", ".gvimrc", ".nvim.lua", ".nvimrc", ".emacs", ".dir-locals.el",
         ".netrc", "_netrc", ".pgpass", ".my.cnf", ".npmrc", ".yarnrc", ".yarnrc.yml", ".pypirc",
         ".git-credentials", ".htpasswd", ".mcp.json", "mcp.json",
-        "credentials", "credentials.json", "credentials.yml", "credentials.yaml",
-        "secrets.json", "secrets.yml", "secrets.yaml", "secrets.toml", "secret.json",
+        "credentials", "credentials.json", "credentials.yml",
+        "secrets.json", "secrets.yml", "secrets.toml", "secret.json",
         "service-account.json", "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", "sitecustomize.py",
         "usercustomize.py",
     }
 )  # fmt: skip
+"""Those that end with `.yml` stand for `.yaml` too."""
 _ENDINGS = (
     ".pem", ".key", ".p12", ".pfx", ".jks", ".keystore", ".kdbx", ".ppk", ".asc", ".gpg", ".age",
     ".code-workspace", ".tfvars", ".tfstate", ".pth",
@@ -49,6 +52,8 @@ _ENVIRONMENT = re.compile(r"\.env(?:\..*)?|.*\.env|\.dev\.vars")
 _ENVIRONMENT_SAMPLES = frozenset({".env.example", ".env.sample", ".env.template"})
 _ODD = re.compile(r"[\x00-\x1f:]|~\d|[ .]\Z")
 """Control characters, streams and short names of Windows' file systems, and endings they ignore."""
+_IGNORED = re.compile(r"[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+"""What file systems of macOS pass over in a name."""
 
 
 class PathRefusedError(Exception):
@@ -86,7 +91,7 @@ def check_name(absolute: str, folders: Sequence[Path], shown: str) -> None:
 
 def is_protected(name: str, *, is_last: bool) -> bool:
     """Whether a part of a path is one of those above; `is_last` for the file's own name."""
-    name = name.casefold()
+    name = re.sub(r"\.yaml\Z", ".yml", _IGNORED.sub("", name).casefold())
     if name in _FOLDERS or _ODD.search(name):
         return True
     if not is_last:

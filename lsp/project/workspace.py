@@ -75,7 +75,9 @@ class Workspace:
         return text
 
     def exists(self, path: Path) -> bool:
-        return path in self.proposed or self.open_text(path) is not None or path.exists()
+        # Where the folder cannot be looked into, nothing is there.
+        is_open = path in self.proposed or self.open_text(path) is not None
+        return is_open or os.path.lexists(path)
 
     def shown(self, path: Path) -> str:
         """The path inside its folder, as people and the model see it."""

@@ -13,9 +13,12 @@ from lsp.document import Snapshot
 from lsp.trimming.angles import angles_left
 
 # What must never reach an editor: control characters, broken characters, line separators the LSP
-# does not count, marks that reorder text, and control tokens a model wrote out as text.
+# does not count, marks that reorder text, what nobody sees (but what joins letters and emoji), and
+# control tokens a model wrote out as text.
 FORBIDDEN = (
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufffd\ud800-\udfff]"
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufffd\ud800-\udfff"
+    r"\xad\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2060-\u2065\u206a-\u206f\u3164\uffa0"
+    r"\U000e0000-\U000e01ef]"
 )
 _CONTROL_TOKEN = r"<\|[a-z]|<｜"  # noqa: S105 (a model's token, not a password)
 _ONLY_CLOSERS = re.compile(r"\s*[)\]};,]*")

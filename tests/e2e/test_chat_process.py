@@ -97,6 +97,20 @@ async def test_a_conversation_streams_and_its_beginning_is_reused(
     assert turns[0].answer.content == first["content"]
 
 
+async def test_what_a_long_conversation_lost_is_said(
+    model: Path, folder: Path, environment: dict[str, str]
+) -> None:
+    async with server_process("--model", str(model), env=environment) as server:
+        await ready(server, folder, max_tokens=16)
+        roles = ["user", "assistant"] * 100
+        messages = [{"role": role, "content": f"{n} " * 30} for n, role in enumerate(roles)]
+        asked = params(folder, *messages, {"role": "user", "content": "And now?"})
+        result = await server.client.request("sotto/chat", asked)
+        n_dropped = result["usage"]["n_dropped_messages"]
+        assert 0 < n_dropped < len(messages)
+        assert any(f"its oldest {n_dropped} messages were left out" in n for n in result["notes"])
+
+
 async def test_killed_in_mid_answer_no_turn_is_lost(
     model: Path, folder: Path, environment: dict[str, str]
 ) -> None:
@@ -164,7 +178,35 @@ def test_one_question_from_the_command_line_and_a_pipe(
     assert done.stdout.strip()
     assert "tokens read" in done.stderr
     (info,) = history(folder, environment).conversations()
-    assert info.title == "piped text What is it?"
+    assert info.title == "What is it? ``` piped text ```"
+
+
+def test_a_command_about_a_pipe_of_another_encoding(
+    model: Path, folder: Path, environment: dict[str, str]
+) -> None:
+    done = subprocess.run(
+        [SOTTO, "chat", "--model", model, "--folder", folder, "/commit"],
+        input=b"+caf\xe9\n", capture_output=True, timeout=90, check=False,
+        env=os.environ | environment,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (info,) = history(folder, environment).conversations()
+    (turn,) = history(folder, environment).turns(info.conversation_id)
+    assert turn.question.content.startswith("Write a commit message for these changes")
+    assert turn.question.content.endswith("```\n+caf\ufffd\n```")
+    assert turn.question.context == "", "it is about the pipe"
+
+
+def test_without_a_standard_input(model: Path, folder: Path, environment: dict[str, str]) -> None:
+    words = ["sh", "-c", 'exec "$@" <&-', "sh", SOTTO, "chat", "--model", model, "--no-history"]
+    done = subprocess.run(
+        [*words, "--folder", folder, "/nonsense"], capture_output=True, text=True, timeout=90,
+        check=False, env=os.environ | environment,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("sotto: There is no command /nonsense; there are /explain")
+    assert not Path(environment["XDG_DATA_HOME"]).exists(), "nothing is kept"
+    assert "Traceback" not in done.stderr
 
 
 def test_the_builtin_model_cannot_talk(environment: dict[str, str]) -> None:
@@ -236,6 +278,8 @@ def test_a_conversation_on_a_terminal(
     with pytest.raises(AssertionError, match="ended without"):
         screen.wait_for("never shown")
     assert screen.end() == 0
+    colours = re.findall(r"\x1b\[(?:[\d;]*;)?(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])[;m]", screen.shown)
+    assert colours == []
     (info,) = history(folder, environment).conversations()
     turns = history(folder, environment).turns(info.conversation_id)
     assert [turn.question.content for turn in turns] == ["one\ntwo", "again"]

@@ -10,13 +10,22 @@ import ast
 import json
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.editors.conftest import StartHelix
 from tests.support import diagnosing_server
+from tests.support.action_cases import (
+    AREA,
+    CASES,
+    CUSTOM,
+    HOSTILE,
+    SIMPLE,
+    SIMPLER,
+    TYPED,
+    fenced,
+)
 from tests.support.helix import Helix
 from tests.support.helix_profile import Profile
 
@@ -43,15 +52,8 @@ class Circle:
         pass
 '''
 
-SIMPLE = "def positive(x):\n    # Or not.\n    if x > 0:\n        return True\n    return False\n"
-SIMPLER = "def positive(x):\n    # Or not.\n    return x > 0\n"
-CUSTOM = {"title": "Say it briefly", "instruction": "Shorter.", "appliesTo": "function"}
 # Nothing but actions takes answers out of the script.
 SETTINGS = {"completion.enabled": "never", "actions.custom": [CUSTOM]}
-
-
-def fenced(code: str) -> str:
-    return f"```\n{code}```"
 
 
 def server(answers: Path) -> list[str]:
@@ -162,65 +164,6 @@ def test_what_the_built_in_model_cannot_is_not_in_the_list(helix: Helix) -> None
 # By a scripted one
 
 
-@dataclass(frozen=True)
-class Case:
-    """One action that is applied at once."""
-
-    title: str
-    before: str
-    after: str
-    answer: str = ""
-    line: int = 1
-    column: int = 1
-    n_lines: int = 0
-    """Selected, from the line on; the cursor alone if 0."""
-
-
-LOOP = "def squares(xs):\n    new = []\n    for x in xs:\n        new.append(x)\n    return new\n"
-REPORT = "def report(xs):\n    total = 0\n    for x in xs:\n        total += x\n    print(total)\n"
-SUM = "def add_up(xs):\n    total = 0\n    for x in xs:\n        total += x\n    return total\n"
-EXTRACTED = f"{SUM}\n\ndef report(xs):\n    total = add_up(xs)\n    print(total)\n"
-TYPED = "def half(n: int) -> float:\n    return n / 2\n"
-HELLO = 'def hello(name):\n    return "Hello %s!" % name\n'
-ASKED = SIMPLE.replace("# Or not.", "# sotto: in one line")
-AREA = "def area(width):\n    return widht * 2\n"
-
-CASES = {
-    "simplify": Case("Simplify `positive`", SIMPLE, SIMPLER, fenced(SIMPLER), 3, 5),
-    "types": Case(
-        "Add type hints to `half`", "def half(n):\n    return n / 2\n", TYPED, fenced(TYPED), 1, 5
-    ),
-    "extract function": Case("Extract function", REPORT, EXTRACTED, fenced(EXTRACTED), 2, 1, 3),
-    "rename": Case("Rename `new` meaningfully", LOOP, LOOP.replace("new", "copy"), "`copy`", 2, 5),
-    "convert without a model": Case(
-        "to a comprehension",
-        LOOP,
-        "def squares(xs):\n    new = [x for x in xs]\n    return new\n",
-        line=3,
-        column=5,
-    ),
-    "convert": Case(
-        "an f-string",
-        HELLO,
-        'def hello(name):\n    return f"Hello {name}!"\n',
-        fenced('    return f"Hello {name}!"\n'),
-        2,
-        26,
-    ),
-    "an instruction in a comment": Case(
-        "in one line",
-        ASKED,
-        "def positive(x):\n    return x > 0\n",
-        fenced("def positive(x):\n    return x > 0\n"),
-        n_lines=5,
-    ),
-    "custom": Case("Say it briefly", SIMPLE, SIMPLER, fenced(SIMPLER), 3, 5),
-    "a guess": Case(  # Editors that can ask before it is applied.
-        "Simplify `positive`", SIMPLE, SIMPLER, f"Shorter:\n\n{SIMPLER}\nThat is the same.\n", 3, 5
-    ),
-}
-
-
 @pytest.mark.parametrize("name", CASES)
 def test_an_action_is_applied_and_undone_in_one_step(say: Say, name: str) -> None:
     case = CASES[name]
@@ -252,26 +195,17 @@ def test_a_diagnostic_of_another_tool_is_fixed(say: Say) -> None:
     expect_undone(helix, path, AREA)
 
 
-def test_a_refusal_is_said_and_changes_nothing(say: Say) -> None:
-    helix = say("I cannot do that.", "Nor will I.")
-    path = opened(helix, "refusal.py", SIMPLE, 3, 5)
-    helix.act("Simplify `positive`")
-    helix.wait_for_text("nothing was changed")
-    assert helix.save(path).decode() == SIMPLE
-
-
-def test_tests_become_a_new_file_that_waits_to_be_saved(say: Say) -> None:
-    written = "from fresh import positive\n\n\ndef test_positive():\n    assert positive(1)\n"
-    helix = say(fenced(written))
-    opened(helix, "fresh.py", SIMPLE, 3, 5)
-    helix.act("Write tests for `positive`")
-    path = helix.profile.project / "test_fresh.py"
-    helix.wait_for(lambda: helix.is_open(path), "the new file")
-    assert path.read_text() == ""
-    assert "fresh.py" in helix.screen()
-    helix.command(f"open {path}")
-    helix.wait_for_text("def test_positive")
-    assert helix.save(path).decode() == written
+def test_hostile_answers_are_refused_and_change_nothing(say: Say) -> None:
+    helix = say(*(answer for answer in HOSTILE.values() for _ in range(2)))
+    for number, name in enumerate(HOSTILE):
+        path = opened(helix, f"hostile{number}.py", SIMPLE, 3, 5)
+        n_said = len(helix.notifications("window/showMessage"))
+        helix.act("Simplify `positive`")
+        said = helix.wait_for(
+            lambda n=n_said: helix.notifications("window/showMessage")[n:], f"{name}: the refusal"
+        )
+        assert "twice over; nothing was changed" in said[-1]["message"], name
+        assert helix.save(path).decode() == SIMPLE, name
 
 
 def test_an_explanation_opens_as_markdown(say: Say) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.editors.conftest import StartNeovim
+from tests.support.action_cases import CASES, CUSTOM, HOSTILE, SIMPLE, SIMPLER, Case, fenced
 from tests.support.nvim import Neovim
 from tests.support.nvim_chat import serve_script
 from tests.support.places import assert_in_step
@@ -44,7 +45,7 @@ CHOOSE = """
 local title = ...
 vim.lsp.buf.code_action({
   apply = true,
-  filter = function(action) return action.title == title end,
+  filter = function(action) return action.title:find(title, 1, true) ~= nil end,
 })
 """
 
@@ -140,26 +141,22 @@ def scripted(start_neovim: StartNeovim, tmp_path: Path) -> Callable[..., Neovim]
     """Starts a Neovim whose server's model gives the answers in turn."""
 
     def start(*answers: str) -> Neovim:
-        neovim = start_neovim()
+        neovim = start_neovim(setup={"settings": {"actions": {"custom": [CUSTOM]}}})
         serve_script(neovim, tmp_path, answers)
         return neovim
 
     return start
 
 
-SIMPLE = "def positive(x):\n    # Or not.\n    if x > 0:\n        return True\n    return False\n"
-SIMPLER = "```python\ndef positive(x):\n    # Or not.\n    return x > 0\n```"
-
-
 def test_a_rewrite_is_applied_and_undone_in_one_step(
     scripted: Callable[..., Neovim], tmp_path: Path
 ) -> None:
-    neovim = scripted(SIMPLER)
+    neovim = scripted(fenced(SIMPLER))
     open_at(neovim, tmp_path / "a.py", SIMPLE, 3)
     before = neovim.lines()
     neovim.lua(CHOOSE, "Simplify `positive`")
     after = until_changed(neovim, before)
-    assert after == ["def positive(x):", "    # Or not.", "    return x > 0"]
+    assert after == SIMPLER.splitlines()
     assert_in_step(neovim)
     assert undone(neovim, before)
     neovim.press("<C-r>")
@@ -167,8 +164,38 @@ def test_a_rewrite_is_applied_and_undone_in_one_step(
     assert_in_step(neovim)
 
 
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_each_action_is_applied_and_undone(
+    scripted: Callable[..., Neovim], tmp_path: Path, case: Case
+) -> None:
+    neovim = scripted(case.answer or "Not asked.")
+    neovim.lua("vim.fn.confirm = function() return 1 end")
+    open_at(neovim, tmp_path / "a.py", case.before, case.line)
+    neovim.lua("vim.api.nvim_win_set_cursor(0, ...)", [case.line, case.column - 1])
+    neovim.press("V" + "j" * (case.n_lines - 1) if case.n_lines else "")
+    before = neovim.lines()
+    neovim.lua(CHOOSE, case.title)
+    assert until_changed(neovim, before) == case.after.splitlines()
+    assert_in_step(neovim)
+    neovim.press("<Esc>")
+    assert undone(neovim, before)
+
+
+def test_a_guess_is_made_only_if_one_agrees(
+    scripted: Callable[..., Neovim], tmp_path: Path
+) -> None:
+    case = CASES["a guess"]
+    neovim = scripted(case.answer)
+    neovim.lua("vim.fn.confirm = function(asked) _G.asked = asked; return 2 end")
+    open_at(neovim, tmp_path / "a.py", case.before, case.line)
+    neovim.lua(CHOOSE, case.title)
+    asked = neovim.wait_for(lambda: neovim.lua("return _G.asked"), "the question")
+    assert asked == "Apply all changes?\nSimplify `positive`"
+    assert neovim.lines() == case.before.splitlines()
+
+
 def test_an_instruction_is_asked_for(scripted: Callable[..., Neovim], tmp_path: Path) -> None:
-    neovim = scripted(SIMPLER)
+    neovim = scripted(fenced(SIMPLER))
     open_at(neovim, tmp_path / "a.py", SIMPLE, 3)
     before = neovim.lines()
     neovim.lua("vim.ui.input = function(o, f) _G.asked = o.prompt; f('one line') end")
@@ -178,7 +205,7 @@ def test_an_instruction_is_asked_for(scripted: Callable[..., Neovim], tmp_path: 
 
 
 def test_it_is_cancelled_in_mid_stream(scripted: Callable[..., Neovim], tmp_path: Path) -> None:
-    neovim = scripted("```python\ndef positive(x):\n    # Or …", SIMPLER)
+    neovim = scripted("```python\ndef positive(x):\n    # Or …", fenced(SIMPLER))
     open_at(neovim, tmp_path / "a.py", SIMPLE, 3)
     before = neovim.lines()
     neovim.lua(CHOOSE, "Simplify `positive`")
@@ -195,29 +222,21 @@ def test_it_is_cancelled_in_mid_stream(scripted: Callable[..., Neovim], tmp_path
     assert until_changed(neovim, before)[-1] == "    return x > 0"
 
 
-def test_a_refusal_is_said_and_changes_nothing(
+def test_hostile_answers_are_refused_and_change_nothing(
     scripted: Callable[..., Neovim], tmp_path: Path
 ) -> None:
-    neovim = scripted("I cannot do that.", "Nor will I.")
-    open_at(neovim, tmp_path / "a.py", SIMPLE, 3)
-    neovim.lua(CHOOSE, "Simplify `positive`")
-    neovim.wait_for(
-        lambda: "twice over; nothing was changed" in neovim.messages() or None, "the refusal"
-    )
-    assert neovim.lines() == SIMPLE.splitlines()
-
-
-def test_tests_open_in_a_new_file(scripted: Callable[..., Neovim], tmp_path: Path) -> None:
-    written = "from a import positive\n\n\ndef test_positive():\n    assert positive(1)\n"
-    neovim = scripted(f"```python\n{written}```")
-    open_at(neovim, tmp_path / "a.py", SIMPLE, 3)
-    neovim.lua(CHOOSE, "Write tests for `positive`")
-    neovim.wait_for(lambda: (tmp_path / "test_a.py").exists() or None, "the file")
-    read = "return vim.api.nvim_buf_get_lines(vim.fn.bufadd(...), 0, -1, false)"
-    neovim.wait_for(
-        lambda: neovim.lua(read, str(tmp_path / "test_a.py")) == written.splitlines() or None,
-        "the tests",
-    )
+    neovim = scripted(*(answer for answer in HOSTILE.values() for _ in range(2)))
+    for number, name in enumerate(HOSTILE):
+        open_at(neovim, tmp_path / f"a{number}.py", SIMPLE, 3)
+        neovim.command("messages clear")
+        neovim.lua(CHOOSE, "Simplify `positive`")
+        neovim.wait_for(
+            lambda: "twice over; nothing was changed" in neovim.messages() or None, name
+        )
+        assert neovim.lines() == SIMPLE.splitlines(), name
+        assert_in_step(neovim)
+    files = {path.name for path in tmp_path.iterdir() if path.suffix == ".py"}
+    assert files == {f"a{number}.py" for number in range(len(HOSTILE))}
 
 
 def test_an_explanation_opens_beside_the_code(

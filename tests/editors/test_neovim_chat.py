@@ -116,6 +116,17 @@ def test_commands_and_files_are_completed(chatting: Callable[..., Neovim]) -> No
     assert "*Attached: a.py*" in until_said(neovim, "Fine.")
 
 
+def test_what_could_not_be_attached_whole_is_said(
+    chatting: Callable[..., Neovim], tmp_path: Path
+) -> None:
+    neovim = chatting("Fine.")
+    (tmp_path / "project" / "long.txt").write_text("word\n" * 20_000)
+    say(neovim, "What is in @long.txt and in @a.py?")
+    lines = until_said(neovim, "its beginning was attached")
+    assert "*Attached: long.txt; a.py*" in lines
+    assert lines[-3:] == ["Fine.", "", "*long.txt is long: only its beginning was attached.*"]
+
+
 def test_stopping_keeps_what_came_and_the_next_question_goes_on(
     chatting: Callable[..., Neovim],
 ) -> None:
@@ -272,7 +283,7 @@ def test_the_chat_outlives_its_code_and_its_own_buffers(chatting: Callable[..., 
     say(neovim, "And without it?")
     until_said(neovim, "And without it?")
     assert until_answered(neovim)[-1] == "Fine."
-    neovim.command("bwipeout!")
-    neovim.command("Sotto chat")
+    # At once: Neovim tells of the closed window a little later.
+    neovim.lua("vim.cmd('bwipeout!'); vim.cmd('Sotto chat')")
     assert transcript(neovim) == [""]
     assert "Error" not in neovim.messages()

@@ -29,6 +29,7 @@ CAPABILITIES: Json = {
     "workspace": {
         "workspaceEdit": {
             "documentChanges": True,
+            "failureHandling": "textOnlyTransactional",
             "resourceOperations": ["create"],
             "changeAnnotationSupport": {},
         }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +54,16 @@ class WireLog:
                 if asked is not None:
                     found.append(_exchange(asked, line))
         return found
+
+    @contextlib.contextmanager
+    def held(self) -> Generator[None]:
+        """Meanwhile what the server says is written down, and reaches the editor afterwards."""
+        hold = self._path.with_name(f"{self._path.name}.hold")
+        hold.touch()
+        try:
+            yield
+        finally:
+            hold.unlink()
 
     def is_open(self, path: Path) -> bool:
         opened = self.notifications("textDocument/didOpen")

@@ -6,6 +6,7 @@ import itertools
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from bench.action_cases import Answer, Case, load_cases
@@ -27,11 +28,22 @@ OPTIONS = {
         "custom": [{"title": "Tidy", "instruction": "Tidy the file up.", "appliesTo": "file"}]
     }
 }
-ALL = [(case, answer) for case in load_cases() for answer in case.answers()]
+
+
+def _as_on_windows(case: Case) -> Case:
+    return msgspec.structs.replace(case, eol="crlf", bom=True)
+
+
+CASES = load_cases()
+ALL = [
+    *((case, answer) for case in CASES for answer in case.answers()),
+    # A text of one line has no line endings to go by.
+    *((_as_on_windows(c), next(c.answers())) for c in CASES if "\n" in c.document(c.before)),
+]
 
 
 def _id(case: Case, number: int, answer: Answer) -> str:
-    return f"{case.action}: {case.name}: {answer.form or number}"
+    return f"{case.action}: {case.name}: {answer.form or number} {case.eol}{' bom' * case.bom}"
 
 
 @pytest.mark.parametrize(
@@ -109,4 +121,4 @@ async def _choose(client: Client, case: Case, uri: str, text: str, span: Span) -
 
 
 def test_there_are_enough_of_them() -> None:
-    assert len(load_cases()) >= 60
+    assert len(CASES) >= 60

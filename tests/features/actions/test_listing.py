@@ -144,6 +144,7 @@ async def test_only_the_kinds_that_are_asked_for(client: Client) -> None:
         (["refactor.rewrite"], {"body", "docstring", "types", "simplify", "instruction"}),
         (["refactor"], {"body", "docstring", "types", "simplify", "instruction"}),
         (["source"], {"tests", "explain"}),
+        (list[str](), {"body", "docstring", "types", *ALWAYS}),
         (["quickfix"], set[str]()),
         (["refactor.rewr"], set[str]()),
         (["refactor.extract", "source"], {"tests", "explain"}),

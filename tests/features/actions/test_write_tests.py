@@ -66,14 +66,23 @@ def capabilities() -> Json:
 
 
 @pytest.fixture
-async def project(tmp_path: Path, capabilities: Json) -> AsyncIterator[Project]:
+def client_name() -> str | None:
+    return None
+
+
+@pytest.fixture
+async def project(
+    tmp_path: Path, capabilities: Json, client_name: str | None
+) -> AsyncIterator[Project]:
     """A model that takes instructions; the test says what it answers."""
     maker = EngineMaker(answer=None)
     maker.supports_chat = True
     folder = tmp_path / "project"
     folder.mkdir()
     async with in_process(maker) as served:
-        await served.client.initialize(capabilities=capabilities, folder=folder.as_uri())
+        await served.client.initialize(
+            capabilities=capabilities, folder=folder.as_uri(), name=client_name
+        )
         await served.client.wait_ready()
         yield Project(served, folder)
 
@@ -93,6 +102,8 @@ async def test_a_new_file(project: Project, name: str) -> None:
     assert change["textDocument"] == {"uri": create["uri"], "version": None}
     assert [e["newText"] for e in change["edits"]] == [WRITTEN]
     assert needs_confirmation(edit)
+    (annotation,) = edit["changeAnnotations"].values()
+    assert annotation["description"] == "test_shapes.py"
 
 
 def needs_confirmation(edit: Json) -> bool:
@@ -152,6 +163,22 @@ async def test_a_file_that_changes_meanwhile_is_left_alone(project: Project, how
         await future
 
 
+@pytest.mark.parametrize("how", ["opened", "written", "linked"])
+async def test_a_file_that_comes_to_be_meanwhile_is_left_alone(project: Project, how: str) -> None:
+    path = project.folder / "test_shapes.py"
+    future = await project.start()
+    if how == "opened":
+        project.served.client.open(path.as_uri(), OLD)
+        await project.served.client.document_info(path.as_uri())
+    elif how == "written":
+        path.write_text(OLD)
+    else:
+        path.symlink_to(project.folder.parent / "elsewhere.py")
+    project.say(f"```python\n{WRITTEN}```")
+    with pytest.raises(ResponseError, match=r"test_shapes\.py is there meanwhile"):
+        await future
+
+
 @pytest.mark.parametrize("linked", ["test_shapes.py", "tests"])
 async def test_no_file_outside_the_project_is_read_or_changed(
     project: Project, linked: str, tmp_path: Path
@@ -171,6 +198,29 @@ async def test_a_file_that_is_no_text(project: Project) -> None:
     (project.folder / "test_shapes.py").write_bytes(b"\xff\xfe")
     with pytest.raises(ResponseError, match="is not UTF-8 text"):
         await (await project.start())
+
+
+class TestEditorsThatMayEmptyAFileTheyAreToCreate:
+    """So that one that comes to be after the last look is kept, and all that is in it."""
+
+    @pytest.fixture(params=["Neovim", "helix"])
+    def client_name(self, request: pytest.FixtureRequest) -> str:
+        return request.param
+
+    @pytest.fixture
+    def capabilities(self, client_name: str) -> Json:
+        edits = dict(CAPABILITIES["workspace"]["workspaceEdit"])
+        if client_name == "Neovim":
+            del edits["failureHandling"]
+        return {**CAPABILITIES, "workspace": {"workspaceEdit": edits}}
+
+    async def test_nothing_is_taken_out_of_it(self, project: Project) -> None:
+        future = await project.start()
+        project.say(f"```python\n{WRITTEN}```")
+        create, change = (await future)["edit"]["documentChanges"]
+        assert create["options"] == {"overwrite": False, "ignoreIfExists": True}
+        assert apply_edit("", change["edits"]) == WRITTEN.removesuffix("\n")
+        assert apply_edit(OLD, change["edits"]).endswith(OLD)
 
 
 class TestAnEditorThatCreatesNoFiles:

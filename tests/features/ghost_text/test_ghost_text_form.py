@@ -126,7 +126,9 @@ def test_lone_carriage_returns() -> None:
     check("python", "def f():\r    ‸\r", "a = 1\n    return a", "a = 1\r    return a")
 
 
-@pytest.mark.parametrize("bad", ["\0", "\x1b", "\ufffd", "\u2028", "\u202e", "<|fim_pad|>"])
+@pytest.mark.parametrize(
+    "bad", ["\0", "\x1b", "\ufffd", "\u2028", "\u202e", "\u200b", "<|fim_pad|>"]
+)
 def test_unfit_for_an_editor(bad: str) -> None:
     check("python", "x = ‸\n", f"foo{bad}bar", "foo", TrimReason.CONTROL_CHARACTER)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
+import signal
 import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,13 +19,13 @@ from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 from rich.console import Console
 
-from inference import EngineConfig, GenerationRequest
+from inference import ChatPrompt, EngineConfig, FinishReason, GenerationRequest
 from lsp.chat import console as chat_console
 from lsp.chat import history, keyboard
 from lsp.chat.accepting import ChangedMeanwhileError, accept
-from lsp.chat.console import ConsoleOptions, Talk
 from lsp.chat.history import History
 from lsp.chat.rendering import BlockPrinter, complete_blocks, harmless
+from lsp.chat.talk import ConsoleOptions, Talk
 from lsp.project.workspace import Workspace
 from tests.support.scripted_engine import EngineMaker
 
@@ -70,7 +72,7 @@ async def spoken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
         ConsoleOptions(
             model_path=None, folder=folder, allowed_commands=("python3 -c 'print(6*7)'",)
         ),
-        Console(file=output, width=80),
+        Console(file=output, width=80, force_terminal=True, color_system=None),
         spoken.ask,
     )
     yield spoken
@@ -180,6 +182,102 @@ async def test_an_answer_can_be_stopped(spoken: Spoken) -> None:
     assert turn.answer is not None
     assert turn.answer.content == "Half of it"
     assert "Half of it" in spoken.output.getvalue()
+
+
+async def test_after_a_stop_the_conversation_goes_on_from_what_came(spoken: Spoken) -> None:
+    spoken.maker.engine.answer = None
+    task = asyncio.ensure_future(spoken.talk.question("Q"))
+    await spoken.maker.submitted(1)
+    spoken.maker.generation.send("Half of it")
+    for _ in range(20):
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    spoken.maker.engine.answer = spoken.reply
+    await spoken.take("Go on.")
+    prompt = spoken.maker.generation.request.prompt
+    assert isinstance(prompt, ChatPrompt)
+    assert [m.content for m in prompt.messages[1:]] == ["Q", "Half of it", "Go on."]
+    turns = History(str(spoken.folder)).turns(spoken.talk.id)
+    assert [turn.outcome for turn in turns] == ["stopped", "finished"]
+
+
+async def test_what_was_attached_waits_until_a_question_is_answered(
+    spoken: Spoken, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (spoken.folder / "a.py").write_text("x = 1\n")
+    await spoken.take("/add b.py")
+    assert "There is no file 'b.py'" in capfd.readouterr().err
+    await spoken.take("/add a.py")
+    assert "a.py goes with the next question" in capfd.readouterr().err
+    await spoken.take("/exlpain")
+    said = capfd.readouterr().err
+    assert "There is no command /exlpain" in said
+    assert "/help says what else" in said
+    await spoken.take("/explain")
+    assert "x = 1" in spoken.talk.messages[0].context
+
+
+async def test_commands_without_a_conversations_name(
+    spoken: Spoken, capfd: pytest.CaptureFixture[str]
+) -> None:
+    await spoken.take("first")
+    former = spoken.talk.id
+    await spoken.take("/delete")
+    await spoken.take("/open")
+    assert (spoken.talk.id, len(spoken.talk.messages)) == (former, 2)
+    assert len(History(str(spoken.folder)).turns(former)) == 1
+    await spoken.take("/apply")
+    assert "There are no edits in the last reply." in capfd.readouterr().err
+    # What is deleted while one talks does not come back with the next question.
+    await spoken.take(f"/delete {former}")
+    await spoken.take("second")
+    (kept,) = History(str(spoken.folder)).conversations()
+    assert (kept.title, kept.n_turns) == ("second", 1)
+
+
+async def test_text_of_no_encoding_is_asked_all_the_same(spoken: Spoken) -> None:
+    await spoken.take("caf\udce9?")
+    assert spoken.talk.messages[0].content == "caf??"
+
+
+async def test_into_a_pipe_goes_the_answer_as_it_is_and_nothing_else(
+    spoken: Spoken, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (spoken.folder / "a.py").write_text("x = 1\n")
+    spoken.talk.console = Console(file=spoken.output, width=80)
+    line = "word " * 30
+    spoken.replies = [f"**{line}**\n\n```python\n{line}\n\n\nx = 1\x1b[2J\n```"]
+    await spoken.take("/add a.py")
+    await spoken.take("/explain")
+    shown = f"**{line}**\n\n```python\n{line}\n\n\nx = 1\\u001b[2J\n```\n"
+    assert spoken.output.getvalue() == shown
+    assert "# attached: a.py" in capfd.readouterr().err
+
+
+async def test_ctrl_c_stops_what_runs_and_nothing_else(
+    spoken: Spoken, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keyboard, "default_file", lambda: spoken.folder / "questions")
+    command = {"name": "run_command", "arguments": {"command": "python3 -c 'print(6*7)'"}}
+
+    def reply(request: GenerationRequest) -> tuple[str, FinishReason | None]:
+        return (spoken.reply(request), FinishReason.STOP) if spoken.replies else ("Half", None)
+
+    with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
+        spoken.talk.ask = keyboard.Keyboard(keep=False).answer
+        spoken.replies = [f"<tool_call>{json.dumps(command)}</tool_call>"]
+        await spoken.take("/tools")
+        spoken.maker.engine.answer = reply
+        pipe.send_text("n\r")
+        taken = asyncio.ensure_future(spoken.take("do it"))
+        await spoken.maker.submitted(2)  # the question of the keyboard was answered
+        os.kill(os.getpid(), signal.SIGINT)
+        await taken
+        assert "# stopped" in capfd.readouterr().err
+        os.kill(os.getpid(), signal.SIGINT)  # pressed twice
+        await asyncio.sleep(0)
 
 
 # Writing

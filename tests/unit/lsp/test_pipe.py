@@ -81,3 +81,11 @@ def test_a_model_that_cannot_follow_instructions(
     captured = capfdbinary.readouterr()
     assert captured.out == OLD.encode()
     assert b"model" in captured.err
+
+
+def test_without_a_standard_input_there_is_nothing_to_rewrite(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    assert pipe(PipeOptions("use sum")) == 1
+    assert "There is no text to rewrite" in capfd.readouterr().err

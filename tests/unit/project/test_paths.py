@@ -39,6 +39,8 @@ def folder(tmp_path: Path) -> Path:
         (".env.example", ".env.example"),
         ("environment.py", "environment.py"),
         ("github/a.md", "github/a.md"),
+        ("naïve/日本.yaml", "naïve/日本.yaml"),
+        ("👩\u200d💻.md", "👩\u200d💻.md"),
     ],
 )
 def test_what_is_inside_is_found(folder: Path, path: str, found: str) -> None:
@@ -58,7 +60,9 @@ def test_what_is_inside_is_found(folder: Path, path: str, found: str) -> None:
         ".github/workflows/ci.yml", ".gitlab-ci.yml", "Jenkinsfile", ".pre-commit-config.yaml",
         ".husky/pre-commit", ".bashrc", ".zshrc", ".profile", ".envrc", "a.code-workspace",
         "src/a.py\0.txt", "src/a.py:stream", "GIT~1/config", ".git./config", ".git /config",
-        "sitecustomize.py", ".gitattributes",
+        "sitecustomize.py", ".gitattributes", ".g\u200cit/config", ".git\ufeff/config",
+        "azure-pipelines.yaml", ".drone.YAML", "lefthook.yaml", ".teamcity/settings.kts",
+        ".cargo/config.toml", "mise.toml", "secrets.yaml", "src/.Git/../.git/hooks/pre-commit",
     ],
 )  # fmt: skip
 def test_what_is_outside_or_protected_is_refused(folder: Path, path: str) -> None:

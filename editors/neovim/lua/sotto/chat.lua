@@ -139,14 +139,13 @@ local function create()
     pcall(vim.api.nvim_buf_delete, bufnr, { force = true })
   end
   local conversation = conversations.new()
-  local input = question.new({ send = M.send, stop = M.stop })
   chat = {
     conversation = conversation,
     transcript = new_transcript(conversation.id),
     attachments = {},
     use_tools = config.get().chat.tools,
     code = vim.api.nvim_get_current_buf(),
-    input = input,
+    input = question.new({ send = M.send, stop = M.stop }),
     windows = {},
   }
   local group = vim.api.nvim_create_augroup('sotto.chat', {})
@@ -161,9 +160,9 @@ local function create()
   vim.api.nvim_create_autocmd('WinClosed', {
     group = group,
     callback = function(event)
-      local window = tonumber(event.match)
-      if window == chat.windows.transcript or window == chat.windows.input then
-        vim.schedule(M.close)
+      local window, windows = tonumber(event.match), chat.windows
+      if window == windows.transcript or window == windows.input then
+        vim.schedule_wrap(M.close)(windows)
       end
     end,
   })
@@ -213,11 +212,12 @@ function M.open(range)
 end
 
 --- Close the windows. The conversation goes on.
-function M.close()
-  if not chat then
+---@param only? table these alone: others may have been opened since
+function M.close(only)
+  local windows = chat and chat.windows
+  if not windows or only and only ~= windows then
     return
   end
-  local windows = chat.windows
   chat.windows = {}
   for _, window in pairs(windows) do
     -- The last window of all stays.

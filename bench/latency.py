@@ -16,6 +16,8 @@ Reported for each:
 - shown ms: from the key to ghost text for the text as it is after that key, where any came before
   the next key;
 - answered ms: the same, counting the keys to which the answer was "nothing" as well;
+- key to the next answer: the same, counting keys that were typed over too, until a later one was
+  answered;
 - tokens evaluated for a key that reached the model, by whether it was the first on its line;
 - tokens evaluated and decoded per key, and the share of decoded tokens of answers of which nothing
   was ever shown;

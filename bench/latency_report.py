@@ -38,6 +38,9 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """The same for keys that began to change another line, or made or removed one."""
     shown_ms_each: list[float]
     answered_ms_each: list[float]
+    waits_ms_each: list[float]
+    """From each key to the next answer, its own or a later key's: keys that were typed over count
+    too, or a server that answers only the lucky ones would gain by it."""
 
 
 class LatencyResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,7 +99,20 @@ def run_of(
         ],
         shown_ms_each=[round(ms, 2) for ms in shown],
         answered_ms_each=[round(ms, 2) for ms in answered],
+        waits_ms_each=[round(ms, 2) for ms in waits_ms(keys)],
     )
+
+
+def waits_ms(keys: list[Keystroke]) -> list[float]:
+    """Milliseconds from each key until the text as it is then has its answer; keys after the last
+    answer are left out."""
+    waits: list[float] = []
+    next_at: float | None = None
+    for key in reversed(keys):
+        next_at = key.answered_at or next_at
+        if next_at is not None:
+            waits.append(1e3 * (next_at - key.pressed_at))
+    return waits[::-1]
 
 
 def report(result: LatencyResult) -> str:
@@ -123,6 +139,9 @@ def report(result: LatencyResult) -> str:
     row("                   p95 ms", [figure(s.p95) for s in shown])
     row("key to any answer, p50 ms", [figure(s.p50) for s in answered])
     row("                   p95 ms", [figure(s.p95) for s in answered])
+    waits = [summarise(ms for run in pool for ms in run.waits_ms_each) for pool in pools]
+    row("key to the next answer, p50 ms", [figure(s.p50) for s in waits])
+    row("                        p95 ms", [figure(s.p95) for s in waits])
     prompts = [
         ratio(
             sum(run.cost["n_prompt_tokens"] for run in pool),

@@ -230,6 +230,8 @@ class Runner:
     def _finish_prompt(self, cancelled: Job) -> None:
         """Has the rest of its prompt evaluated when there is time, where it was begun."""
         if cancelled.has_begun and cancelled.in_prefill and self._cache.is_enabled:
+            if self._unasked is not None:
+                self._end(self._unasked, FinishReason.CANCELLED)
             self._unasked = _warm_up(cancelled.tokens, cancelled.request.sequence_hint)
             self._scheduler.add(self._unasked)
 

@@ -170,6 +170,19 @@ def test_a_request_for_another_place_ends_the_reading() -> None:
     assert bench.backend.n_evaluated == 32 + 1
 
 
+def test_only_the_prompt_that_was_cancelled_last_is_read() -> None:
+    bench = Bench()
+    ahead = bench.submit("x" * 60, hint="x", priority=Priority.WARMUP)
+    bench.runner.step()
+    typed = bench.submit("y" * 60, hint="y")
+    bench.runner.step()
+    for told in (ahead, typed):
+        bench.runner.cancel(told.job, finish_prompt=True)
+    bench.run()
+    assert bench.complete("y" * 60, hint="y").usage.n_evaluated_tokens == 0
+    assert bench.complete("x" * 60, hint="x").usage.n_reused_tokens < 60
+
+
 def test_a_key_does_not_interrupt_what_is_read_for_the_same_place() -> None:
     bench = Bench()
     cancelled_while_reading(bench)

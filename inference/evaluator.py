@@ -10,6 +10,11 @@ from inference.chunk_size import ChunkSize
 from inference.cores import leave_core
 from inference.threads import LOW_SHARE, ThreadGovernor
 
+MIN_PROMPT_ROWS = 32
+"""Of a call that says how quickly prompts are read."""
+LAYERS_SHARE = 0.5
+"""Of a row's cost with logits, about, in models with large vocabularies."""
+
 
 class Evaluator:
     """For the thread that uses the backend; `n_threads` may be read from any."""
@@ -23,6 +28,8 @@ class Evaluator:
         self._chunk_size = ChunkSize(backend.rows, can_interrupt=backend.can_interrupt)
         adapts = adapt_threads and backend.is_on_cpu
         self._governor = ThreadGovernor(backend.n_threads) if adapts else None
+        self.prompt_ms_per_token: float | None = None
+        """At the best; None before a call was long enough to tell."""
 
     @property
     def rows(self) -> RowPolicy:
@@ -45,7 +52,14 @@ class Evaluator:
         run_ms = 1e3 * (time.thread_time() - ran)
         if evaluation.completed:
             self._learn(n_rows, ms, run_ms)
+            if n_rows >= MIN_PROMPT_ROWS:
+                self._learn_prompt(ms / n_rows, with_logits=spans[-1].n_logits == n_rows)
         return evaluation
+
+    def _learn_prompt(self, ms: float, *, with_logits: bool) -> None:
+        # Logits of every row cost about as much again, and a prompt wants none.
+        ms *= LAYERS_SHARE if with_logits else 1.0
+        self.prompt_ms_per_token = min(ms, self.prompt_ms_per_token or ms)
 
     def _learn(self, n_rows: int, ms: float, run_ms: float) -> None:
         self._chunk_size.observe(n_rows, ms)

@@ -60,6 +60,8 @@ class Job:
         self.n_interruptions = 0
         """Prefill calls in a row that were given up for a higher priority."""
         self.n_reused = 0
+        self.n_put_off = 0
+        """Tokens by which its prompt is shorter than the whole one."""
         self.prefill_ms = 0.0
         self._tell: Callable[[Event], None] | None = tell
         self._sampler = Sampler(request.sampling)
@@ -213,6 +215,7 @@ class Job:
             n_evaluated_tokens=max(min(self.n_past, self.n_prompt) - self.n_reused, 0),
             n_decoded_tokens=self._n_decoded,
             n_known_tokens=self.n_known,
+            n_put_off_tokens=self.n_put_off,
             n_steps=self.n_steps,
             drafters=dict(self.speculator.counts) if self.speculator else {},
             n_dropped_messages=self._n_dropped_messages,

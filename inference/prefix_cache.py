@@ -103,6 +103,10 @@ class PrefixCache:
         self._clock = 0
 
     @property
+    def n_slots(self) -> int:
+        return len(self._slots)
+
+    @property
     def n_idle(self) -> int:
         return sum(not slot.is_busy for slot in self._slots)
 
@@ -125,6 +129,12 @@ class PrefixCache:
     @property
     def n_state_bytes(self) -> int:
         return self._checkpoints.n_bytes
+
+    def n_reusable(self, prompt: Sequence[int], *, exact: bool = True) -> int:
+        """Tokens of `prompt` that would not be evaluated; also of slots that are busy now."""
+        tokens = list(prompt)
+        reuses = (self._reuse(slot, tokens, exact=exact, end=False) for slot in self._slots)
+        return max(reuse.n_tokens for reuse in reuses)
 
     def acquire(
         self,

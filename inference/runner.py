@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from inference.backends.base import Backend
 from inference.constrained import Constrained
@@ -19,9 +19,11 @@ from inference.errors import GrammarError, InferenceError
 from inference.evaluator import Evaluator
 from inference.job import Job
 from inference.known_rows import KnownRows
+from inference.patience import Patience
 from inference.prefix_cache import PrefixCache
 from inference.prompts.build import PromptBuilder
 from inference.prompts.fim import BuiltPrompt
+from inference.reading_ahead import ReadingAhead
 from inference.scheduler import Scheduler
 from inference.speculation.calibration import Calibration
 from inference.speculation.model_drafts import ModelDrafts
@@ -33,9 +35,7 @@ from inference.types import (
     FinishReason,
     GenerationRequest,
     Priority,
-    SamplingParams,
     SpeculationMode,
-    TokenPrompt,
 )
 
 MAX_INTERRUPTIONS = 3
@@ -81,6 +81,10 @@ class Runner:
             backend, self._evaluator, self._cache, self._speculation, self._known
         )
         self._scheduler: Scheduler[Job] = Scheduler()
+        patience = Patience(prompts, self._cache, self._evaluator)
+        self._ahead = ReadingAhead(
+            self._scheduler, patience, lambda job: self._end(job, FinishReason.CANCELLED)
+        )
         self._wake = wake
         self._submitted: deque[Job] = deque()
         self._cancelled: deque[Job] = deque()
@@ -89,10 +93,6 @@ class Runner:
         if speculation is not None:
             self._calibration = Calibration(backend, self._evaluator, speculation.costs)
         self._is_measuring = False
-        self._ahead: dict[str, Job] = {}
-        """Prompts that are evaluated before anyone asks for them, by the hint they are for."""
-        self._unasked: Job | None = None
-        """What finishes the prompt of a request that was cancelled."""
 
     def submit(self, job: Job) -> None:
         self._submitted.append(job)
@@ -175,20 +175,20 @@ class Runner:
 
     def _begin(self, job: Job) -> bool:
         """Builds the prompt and finds a sequence. False: it has to wait, or has just ended."""
-        if self._unasked is not None and _is_at_cursor(job) and job is not self._unasked:
-            # The sequence is this job's now: it is likely to want most of what is evaluated there.
-            self._end(self._unasked, FinishReason.CANCELLED)
+        self._ahead.make_way(job)
         # One sequence stays free for whoever types next.
         n_reserved = 0 if job.priority is Priority.INLINE else 1
         if self._cache.n_idle <= n_reserved:
             return False
         try:
-            prompt = self._prompts.build(job.request)
+            whole = self._prompts.build(job.request)
+            prompt = self._ahead.shorter(job, whole) or whole
             constrained = self._constrained(job.request, prompt)
         except InferenceError as error:
             self._scheduler.remove(job)
             job.fail(error)
             return False
+        job.n_put_off = len(whole.tokens) - len(prompt.tokens)
         job.begin(
             prompt,
             self._backend.vocabulary,
@@ -203,8 +203,8 @@ class Runner:
             self._end(job, FinishReason.CANCELLED)
             return False
         job.speculator = self._speculator(job, prompt)
-        if prompt.ahead and self._cache.is_enabled:
-            self._evaluate_ahead(prompt.ahead, job.request.sequence_hint)
+        if whole.ahead and self._cache.is_enabled:
+            self._ahead.read_anchor(whole.ahead, job.request.sequence_hint)
         return True
 
     def _constrained(self, request: GenerationRequest, prompt: BuiltPrompt) -> Constrained | None:
@@ -217,23 +217,6 @@ class Runner:
             raise GrammarError("What fills in the middle of a text can be held to no grammar.")
         state = self._backend.grammar(grammar.rules)
         return Constrained(state, self._backend.vocabulary, grammar.after)
-
-    def _evaluate_ahead(self, tokens: Sequence[int], hint: str) -> None:
-        """Has a prompt evaluated when there is time, in another sequence than the hint's own."""
-        former = self._ahead.pop(hint, None)
-        if former is not None:
-            self._end(former, FinishReason.CANCELLED)
-        self._ahead[hint] = job = _warm_up(tokens)
-        job.keeps = hint
-        self._scheduler.add(job)
-
-    def _finish_prompt(self, cancelled: Job) -> None:
-        """Has the rest of its prompt evaluated when there is time, where it was begun."""
-        if cancelled.has_begun and cancelled.in_prefill and self._cache.is_enabled:
-            if self._unasked is not None:
-                self._end(self._unasked, FinishReason.CANCELLED)
-            self._unasked = _warm_up(cancelled.tokens, cancelled.request.sequence_hint)
-            self._scheduler.add(self._unasked)
 
     def _speculator(self, job: Job, prompt: BuiltPrompt) -> Speculator | None:
         if not self._speculation.covers(job.request):
@@ -297,34 +280,16 @@ class Runner:
         if job.is_over:
             return
         self._scheduler.remove(job)
-        if job.keeps is not None and self._ahead.get(job.keeps) is job:
-            del self._ahead[job.keeps]
+        self._ahead.forget(job)
         if job.sequence is not None:
             self._backend.draft_for(job.sequence, wanted=False)
             self._cache.release(job.sequence)
         if job.speculator is not None:
             self._speculation.add(job.speculator.counts)
-        if self._unasked is job:
-            self._unasked = None
         job.finish(reason)
-        if job.is_cancelled and job.finishes_prompt:
-            self._finish_prompt(job)
-
-
-def _warm_up(tokens: Sequence[int], hint: str = "") -> Job:
-    """What evaluates a prompt that nobody has asked for."""
-    request = GenerationRequest(
-        prompt=TokenPrompt(tokens=tuple(tokens)),
-        sampling=SamplingParams(max_tokens=0),
-        priority=Priority.WARMUP,
-        sequence_hint=hint,
-    )
-    return Job(request, tell=lambda _event: None)
-
-
-def _is_at_cursor(job: Job) -> bool:
-    """Whether it is for the place where somebody types or has moved to."""
-    return job.keeps is None and job.priority in {Priority.INLINE, Priority.WARMUP}
+        is_wanted = job.is_cancelled and job.finishes_prompt and job.has_begun and job.in_prefill
+        if is_wanted and self._cache.is_enabled:
+            self._ahead.read_rest(job)
 
 
 def _gives_way(current: Job, job: Job) -> bool:

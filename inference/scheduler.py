@@ -48,16 +48,18 @@ class Scheduler(Generic[JobT]):
 
     def jobs(self) -> list[JobT]:
         """All of them, in the order in which they should be offered the next step."""
-        first = [p for p in Priority if self._queues[p] and self._has_earned_a_turn(p)]
-        rest = [p for p in Priority if p not in first]
-        return [job for priority in (*first, *rest) for job in self._queues[priority]]
+        waiting = [(priority, queue) for priority, queue in self._queues.items() if queue]
+        if len(waiting) > 1:
+            # Sorting keeps the order among those that have earned a turn, and among the others.
+            waiting.sort(key=lambda each: not self._has_earned_a_turn(each[0]))
+        return [job for _, queue in waiting for job in queue]
 
     def charge(self, job: JobT, cost_ms: float) -> None:
         """Notes what a step of `job` cost."""
         self._turn_ms[job.priority] = max(cost_ms, MIN_TURN_MS)
         self._earned_ms[job.priority] = max(self._earned_ms[job.priority] - cost_ms, 0.0)
-        for priority in Priority:
-            if job.priority < priority < Priority.WARMUP and self._queues[priority]:
+        for priority, queue in self._queues.items():
+            if queue and job.priority < priority < Priority.WARMUP:
                 self._earned_ms[priority] += cost_ms * MIN_SHARE
 
     def _has_earned_a_turn(self, priority: Priority) -> bool:

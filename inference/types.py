@@ -120,6 +120,10 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
     grammar: Grammar | None = None
     """Not for a `FimPrompt`. Not applied where a chat template has begun the answer with a thought.
     A broken one ends the generation with `GrammarError`."""
+    patience_ms: float | None = None
+    """Of a `FimPrompt`: where reading it would take longer, less of the text around the cursor is
+    read, and the whole when there is time, for the requests after this one. What is answered then
+    depends on what was read before. None: the whole is read, however long it takes."""
     shown_text: str = ""
     """The rest of a suggestion that was nearly right. Drafted from where that costs nothing."""
 
@@ -170,6 +174,8 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """Tokens generated, the end-of-generation token included."""
     n_known_tokens: int = 0
     """Of these, what an earlier request with the same prompt had computed before it was stopped."""
+    n_put_off_tokens: int = 0
+    """By how many the prompt was shorter than the whole one, for which there was no patience."""
     n_steps: int = 0
     """Calls of the runtime that chose tokens; without speculation as many as decoded tokens."""
     n_dropped_messages: int = 0

@@ -67,7 +67,7 @@ async def _complete(snapshot: Snapshot, *, invoked: bool, model_path: Path | Non
             trigger=trigger,
             engine=engine,
             model=model,
-            settings=InlineCompletionSettings(),
+            settings=InlineCompletionSettings(patience_ms=0),
             type_through=TypeThrough(),
             path=Path(snapshot.uri).name,
             work=work,

@@ -157,6 +157,20 @@ class InlineCompletionOptions(_Group):
         ]
         | None
     ) = None
+    patience_ms: (
+        Annotated[
+            int,
+            Meta(
+                ge=0,
+                le=60_000,
+                description="How long reading the text around the cursor may take before a "
+                "suggestion, in milliseconds by what this machine can do. Where the whole would "
+                "take longer, the nearest lines are read first, and the rest while nothing else is "
+                "to be done. 0: always the whole.",
+            ),
+        ]
+        | None
+    ) = None
     warm_up: (
         Annotated[
             bool,

@@ -43,6 +43,8 @@ class RequestRecord(msgspec.Struct, kw_only=True):
     n_prompt_tokens: int = 0
     n_reused_tokens: int = 0
     n_evaluated_tokens: int = 0
+    n_put_off_tokens: int = 0
+    """Of text around the cursor that was not read, for want of patience."""
     n_drafted_tokens: int = 0
     n_accepted_tokens: int = 0
     n_decoded_tokens: int = 0
@@ -64,6 +66,7 @@ class RequestRecord(msgspec.Struct, kw_only=True):
         self.n_prompt_tokens += usage.n_prompt_tokens
         self.n_reused_tokens += usage.n_reused_tokens
         self.n_evaluated_tokens += usage.n_evaluated_tokens
+        self.n_put_off_tokens += usage.n_put_off_tokens
         self.n_drafted_tokens += usage.n_drafted_tokens
         self.n_accepted_tokens += usage.n_accepted_tokens
         self.n_decoded_tokens += usage.n_decoded_tokens

@@ -45,6 +45,7 @@ class InlineCompletionSettings(msgspec.Struct, frozen=True, kw_only=True):
     candidates: int = 3
     disabled_languages: tuple[str, ...] = ()
     multiline: AutoAlwaysNever = "auto"
+    patience_ms: int = 400
     warm_up: bool = True
 
     def min_line_logprob(self, model_default: float) -> float:

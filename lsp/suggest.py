@@ -97,8 +97,12 @@ async def suggest(
     n_candidates = settings.candidates if is_asked_for else 1
     prompt = prompt_at(snapshot, path, related)
     shown = encodable(type_through.departed_from(snapshot))
+    # Who asks for a suggestion by name waits for a good one.
+    patience_ms = None if is_asked_for else settings.patience_ms or None
     for seed in range(n_candidates):
-        request = _request(snapshot, prompt, settings, seed=seed, shown=shown)
+        request = _request(
+            snapshot, prompt, settings, seed=seed, shown=shown, patience_ms=patience_ms
+        )
         work.generations.append(engine.submit(request))
     candidates = await asyncio.gather(
         *(_run(generation, snapshot, settings, threshold) for generation in work.generations)
@@ -131,6 +135,7 @@ def _request(
     *,
     seed: int,
     shown: str,
+    patience_ms: float | None,
 ) -> GenerationRequest:
     """The first candidate, seed 0, is the greedy one; the others are sampled."""
     return GenerationRequest(
@@ -142,6 +147,7 @@ def _request(
         ),
         priority=Priority.INLINE,
         sequence_hint=snapshot.uri,
+        patience_ms=patience_ms,
         shown_text=shown,
     )
 

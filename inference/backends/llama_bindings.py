@@ -6,8 +6,8 @@ are set first, where the user has not set them:
 * `GGML_NO_BACKTRACE`: on an abort ggml would print a backtrace onto stdout, through gdb if it is
   installed; stdout belongs to the protocol.
 * `GOMP_SPINCOUNT`: OpenMP threads spin at barriers, by default for so long that with one of two
-  cores busy a decode step took fifty times as long. A thousand spins cost nothing measurable on an
-  idle machine and then yield the core.
+  cores busy a decode step took fifty times as long. Three thousand turns cost little on an idle
+  machine and then yield the core.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 os.environ.setdefault("GGML_NO_BACKTRACE", "1")
 if "OMP_WAIT_POLICY" not in os.environ:
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
 api: Any = importlib.import_module("llama_cpp.llama_cpp")
 """The functions of llama.h. Untyped; callers check every precondition, because ggml answers a
@@ -173,18 +173,22 @@ class Batch:
 
 def logits_row(context: Any, row: int, n_vocab: int) -> NDArray[np.float32] | None:
     """A view of the runtime's memory, or None where that row has no logits."""
-    pointer = api.llama_get_logits_ith(context, row)
-    if not pointer:
-        return None
-    # numpy's own `as_array` takes ten times as long, which counts once a token.
-    memory = _floats(n_vocab).from_address(ctypes.addressof(pointer.contents))
+    address = _address_of_logits(context, row)
+    return None if address is None else _floats_at(address, n_vocab)
+
+
+_address_of_logits: Any = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int32)(
+    ctypes.cast(api.llama_get_logits_ith, ctypes.c_void_p).value or 0
+)
+"""Without the typed pointer of the module's own, which costs three objects a token."""
+
+
+@lru_cache(maxsize=64)
+def _floats_at(address: int, n: int) -> NDArray[np.float32]:
+    """A row of logits lies at the same place call after call: the view of it is made once. It is
+    only ever given out for an address that the runtime has just named."""
+    memory: Any = (ctypes.c_float * n).from_address(address)
     return np.frombuffer(memory, np.float32)
-
-
-@lru_cache(maxsize=4)
-def _floats(n: int) -> Any:
-    """The type of an array of so many, which ctypes would make anew each time."""
-    return ctypes.c_float * n
 
 
 def piece_reader(vocab: Any) -> Callable[[int], bytes]:

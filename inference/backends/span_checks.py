@@ -23,8 +23,10 @@ def check_spans(
     Args:
         n_held: the number of tokens that a sequence holds.
     """
-    n_rows = sum(len(span.tokens) for span in spans)
-    n_logits = sum(span.n_logits for span in spans)
+    n_rows = n_logits = 0
+    for span in spans:
+        n_rows += len(span.tokens)
+        n_logits += span.n_logits
     if not 0 < n_rows <= max_rows:
         raise BackendError(f"{n_rows} tokens in one call; at most {max_rows}.")
     if n_logits > max_logits:

@@ -64,15 +64,20 @@ class PromptBuilder:
         """Whether the model takes a `ChatPrompt`."""
         return self._chat.is_supported
 
-    def build(self, request: GenerationRequest) -> BuiltPrompt:
-        """Raises `PromptTooLongError`; for conversations what `ChatPromptBuilder.build` does."""
+    def build(self, request: GenerationRequest, *, window_tokens: int | None = None) -> BuiltPrompt:
+        """
+        Args:
+            window_tokens: of fill-in-the-middle, most tokens of the text around the cursor.
+
+        Raises `PromptTooLongError`; for conversations what `ChatPromptBuilder.build` does.
+        """
         prompt = request.prompt
         n_answer = min(request.sampling.max_tokens, self._n_ctx // 2)
         if isinstance(prompt, ChatPrompt):
             return self._chat.build(prompt, self._n_ctx - n_answer)
         if isinstance(prompt, FimPrompt):
             room = self._n_ctx - n_answer - _HEALING_ROOM
-            return self._fim.build(prompt, room, request.sequence_hint)
+            return self._fim.build(prompt, room, request.sequence_hint, window_tokens)
         tokens = self._plain(prompt.text) if isinstance(prompt, TextPrompt) else prompt.tokens
         if len(tokens) >= self._n_ctx:
             raise self._too_long(str(len(tokens)))

@@ -66,11 +66,15 @@ class FimPromptBuilder:
         self._start = [] if beginning is None else [beginning]
         self._anchors = Anchors(lambda text: len(self._blocks.tokens(text)))
 
-    def build(self, prompt: FimPrompt, room: int, hint: str = "") -> BuiltPrompt:
+    def build(
+        self, prompt: FimPrompt, room: int, hint: str = "", n_window: int | None = None
+    ) -> BuiltPrompt:
         """
         Args:
             room: tokens the prompt may have.
             hint: names the document, so that the order `PSM_ANCHORED` can keep its anchor.
+            n_window: most tokens of the text around the cursor, or around the anchor; None leaves
+                it to `room`.
 
         Raises `PromptTooLongError` if `room` is too small for any useful prompt.
         """
@@ -81,14 +85,15 @@ class FimPromptBuilder:
                 "Ask for fewer tokens, or give the model a larger n_ctx."
             )
         if self._fim is None:
-            return self._continue(prompt.prefix, budget)
+            return self._continue(prompt.prefix, min(n_window or budget, budget))
+        n_window = min(n_window or budget, budget)
         match self._order:
             case PromptOrder.PSM:
-                return self._psm(self._fim, prompt, budget)
+                return self._psm(self._fim, prompt, n_window)
             case PromptOrder.PSM_ANCHORED:
-                return self._anchored(self._fim, prompt, budget, hint)
+                return self._anchored(self._fim, prompt, budget, n_window, hint)
             case PromptOrder.SPM:
-                return self._spm(self._fim, prompt, budget)
+                return self._spm(self._fim, prompt, n_window)
 
     def _continue(self, prefix: str, budget: int) -> BuiltPrompt:
         """A model that knows no fill-in-the-middle sees the text before the cursor."""
@@ -111,7 +116,9 @@ class FimPromptBuilder:
         tokens = [*self._start, fim.suffix, *after.tokens, fim.prefix, *kept, *_middle(fim)]
         return BuiltPrompt(tokens, seam.constraint, kept, after.tokens)
 
-    def _anchored(self, fim: FimTokens, prompt: FimPrompt, budget: int, hint: str) -> BuiltPrompt:
+    def _anchored(
+        self, fim: FimTokens, prompt: FimPrompt, budget: int, n_window: int, hint: str
+    ) -> BuiltPrompt:
         """As PSM, but the answer begins with what was written since the anchor, so that the prompt
         only grows at its end."""
         placed = self._anchors.place(hint, prompt.prefix, prompt.suffix)
@@ -123,20 +130,21 @@ class FimPromptBuilder:
         if len(middle.text) < len(written):
             # Where a line alone is too long, what stands above it would not join on.
             above = ""
-        head, before, after = self._up_to_middle(fim, above, suffix, budget)
+        n_around = budget - budget // 4
+        head, before, after = self._up_to_middle(fim, above, suffix, min(n_window, n_around))
         seam = self._seam(middle.tokens, _typed(middle.text))
         kept = middle.tokens[: seam.n_kept]
         ahead: list[int] = []
         if placed.coming is not None:
             coming = placed.coming
-            ahead = self._up_to_middle(fim, coming.above, coming.suffix, budget)[0]
+            ahead = self._up_to_middle(fim, coming.above, coming.suffix, n_around)[0]
         return BuiltPrompt([*head, *kept], seam.constraint, [*before, *kept], after, ahead=ahead)
 
     def _up_to_middle(
-        self, fim: FimTokens, above: str, suffix: str, budget: int
+        self, fim: FimTokens, above: str, suffix: str, n_around: int
     ) -> tuple[list[int], list[int], list[int]]:
         """The prompt's tokens up to the middle token, those above and those below."""
-        before, after = windows(above, suffix, budget - budget // 4, self._blocks.tokens)
+        before, after = windows(above, suffix, n_around, self._blocks.tokens)
         head = [*self._start, fim.prefix, *before.tokens, fim.suffix, *after.tokens]
         return [*head, *_middle(fim)], before.tokens, after.tokens
 

@@ -56,6 +56,7 @@ async def test_shows_what_the_model_says(client: Client) -> None:
         "n_prompt_tokens": 10,
         "n_reused_tokens": 4,
         "n_evaluated_tokens": 6,
+        "n_put_off_tokens": 0,
         "n_drafted_tokens": 3,
         "n_accepted_tokens": 2,
         "n_decoded_tokens": 4,
@@ -308,3 +309,18 @@ async def test_the_next_suggestion_is_drafted_from_the_one_departed_from(server:
     server.client.change(URI, 2, insertion(1, 4, "pr"))
     await server.client.inline(URI, 1, 6)
     assert server.maker.generation.request.shown_text == "ass"
+
+
+async def test_who_types_is_not_kept_waiting_and_who_asks_is(server: InProcess) -> None:
+    await ask(server.client, FUNCTION)
+    assert server.maker.generation.request.patience_ms == 400
+    await server.client.inline(URI, 1, 4, is_invoked=True)
+    assert server.maker.generation.request.patience_ms is None
+
+
+async def test_with_patience_0_the_whole_is_always_read() -> None:
+    async with in_process() as served:
+        await served.client.initialize(options={"inlineCompletion": {"patienceMs": 0}})
+        await served.client.wait_ready()
+        await ask(served.client, FUNCTION)
+        assert served.maker.generation.request.patience_ms is None

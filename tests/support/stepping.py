@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from inference.job import Event, Job
+from inference.prompts.build import PromptBuilder
 from inference.runner import Runner
 from inference.types import (
     GenerationRequest,
@@ -40,11 +41,17 @@ class Bench:
     """A runner, its toy backend, and an order of jobs ending."""
 
     def __init__(
-        self, backend: FakeBackend | None = None, *, use_prefix_cache: bool = True
+        self,
+        backend: FakeBackend | None = None,
+        *,
+        prompts: PromptBuilder | None = None,
+        use_prefix_cache: bool = True,
     ) -> None:
         self.backend = backend or FakeBackend()
         self.runner = Runner(
-            self.backend, make_prompts(self.backend), use_prefix_cache=use_prefix_cache
+            self.backend,
+            prompts or make_prompts(self.backend),
+            use_prefix_cache=use_prefix_cache,
         )
 
     def submit(
@@ -55,6 +62,7 @@ class Bench:
         max_tokens: int = 8,
         stop: tuple[str, ...] = (),
         hint: str = "",
+        patience_ms: float | None = None,
     ) -> Told:
         if isinstance(prompt, str):
             prompt = TextPrompt(text=prompt)
@@ -63,6 +71,7 @@ class Bench:
             sampling=SamplingParams(max_tokens=max_tokens, stop=stop),
             priority=priority,
             sequence_hint=hint,
+            patience_ms=patience_ms,
         )
         events: list[Event] = []
         job = Job(request, events.append)

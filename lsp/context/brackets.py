@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from lsp.context.language import Language, Quote
-from lsp.context.lexer import Lexer, TokenKind, Zone
+from lsp.context.lexer import Lexer, LexerState, TokenKind, Zone
 from lsp.context.surroundings import Surroundings, columns, indent_of, lines_of
 
 MAX_DEPTH = 40
@@ -61,8 +62,10 @@ def closer_of(language: Language, bracket: str) -> str:
 
 def enclosure_of(around: Surroundings, zone: Zone | None = None) -> Enclosure:
     """Reads both windows. `zone` is a syntax tree's judgement of the cursor, where there is one."""
-    lexer = Lexer(around.language)
-    openers = _openers(lexer, around.before)
+    above = around.before[: len(around.before) - len(around.line_prefix)]
+    opened, state = _read_above(around.language, above)
+    lexer = Lexer.resumed(around.language, state)
+    openers = _openers(lexer, list(opened), around.line_prefix, above.count("\n"))
     if zone is not None and zone is not lexer.zone:
         # The window began inside a string, or one is broken: what was counted is worth nothing.
         lexer.enter(zone, _likely_quote(around) if zone is Zone.STRING else None)
@@ -89,10 +92,16 @@ def _likely_quote(around: Surroundings) -> Quote | None:
     return next((quote for quote in quotes if quote.multiline), None)
 
 
-def _openers(lexer: Lexer, text: str) -> list[Opener]:
-    """The brackets left open at the end of `text`, outermost first."""
-    stack: list[Opener] = []
-    for number, line in enumerate(lines_of(text)):
+@lru_cache(maxsize=8)
+def _read_above(language: Language, text: str) -> tuple[tuple[Opener, ...], LexerState]:
+    """What whole lines leave open: the same at every key of the line below them."""
+    lexer = Lexer(language)
+    return tuple(_openers(lexer, [], text, 0)), lexer.state
+
+
+def _openers(lexer: Lexer, stack: list[Opener], text: str, first_line: int) -> list[Opener]:
+    """The brackets left open at the end of `text`, outermost first; in `stack` those before it."""
+    for number, line in enumerate(lines_of(text), first_line):
         may_be_stale = bool(stack) and stack[-1].bracket in "([" and lexer.zone is Zone.CODE
         if may_be_stale and _begins_statement(line, lexer.language):
             _drop_stale(stack, columns(indent_of(line)))
@@ -144,10 +153,25 @@ def _closes(quote: Quote, around: Surroundings) -> bool:
 
 def _closers(lexer: Lexer, around: Surroundings) -> list[_Closer]:
     """The brackets after the cursor that close something before it, in order."""
-    found: list[_Closer] = []
+    first, newline, below = around.after.partition("\n")
     stack: list[str] = []
-    for number, line in enumerate(lines_of(around.after)):
-        head = around.line_prefix if number == 0 else ""
+    found = _closers_in(lexer, stack, first + newline, around.line_prefix)
+    return [*found, *_read_below(lexer.language, lexer.state, tuple(stack), below)]
+
+
+@lru_cache(maxsize=8)
+def _read_below(
+    language: Language, state: LexerState, opened: tuple[str, ...], text: str
+) -> list[_Closer]:
+    """Of the lines below the cursor's: mostly the same at every key."""
+    return _closers_in(Lexer.resumed(language, state), list(opened), text)
+
+
+def _closers_in(lexer: Lexer, stack: list[str], text: str, head: str = "") -> list[_Closer]:
+    """`head` stands before the first line; `stack` holds what would close brackets opened since
+    the cursor."""
+    found: list[_Closer] = []
+    for line in lines_of(text):
         indent = columns(indent_of(head + line))
         for token in lexer.read(line):
             if token.kind is TokenKind.OPEN:
@@ -159,6 +183,7 @@ def _closers(lexer: Lexer, around: Surroundings) -> list[_Closer]:
                 found.append(_Closer(token.text, indent, is_first))
                 if len(found) == MAX_DEPTH:
                     return found
+        head = ""
     return found
 
 

@@ -78,6 +78,9 @@ def _string_pattern(quote: Quote) -> re.Pattern[str]:
     return re.compile(rf"{skipped}(?P<close>{re.escape(quote.closing)})|(?P<newline>\n)")
 
 
+LexerState = tuple[str, Quote | None, bool]
+
+
 class Lexer:
     """Carries its state from one `read` to the next; `copy` lets a reader look ahead."""
 
@@ -92,9 +95,18 @@ class Lexer:
         self._comment = False
 
     def copy(self) -> Lexer:
-        other = Lexer(self.language, self._tail)
-        other.quote, other._comment = self.quote, self._comment
-        return other
+        return Lexer.resumed(self.language, self.state)
+
+    @property
+    def state(self) -> LexerState:
+        """All that what comes next depends on; for `resumed`, and to key caches."""
+        return self._tail, self.quote, self._comment
+
+    @classmethod
+    def resumed(cls, language: Language, state: LexerState) -> Lexer:
+        lexer = cls(language)
+        lexer._tail, lexer.quote, lexer._comment = state
+        return lexer
 
     @property
     def zone(self) -> Zone:

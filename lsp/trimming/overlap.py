@@ -37,18 +37,19 @@ def find_overlap(
     """
     has_line_suffix = bool(around.line_suffix.strip())
     below = around.after if has_line_suffix else around.after[len(around.line_suffix) :]
-    said = [(idx, char) for idx, char in enumerate(text) if not char.isspace()][-_MAX_CHARS:]
-    there = [(idx, char) for idx, char in enumerate(below[: 4 * _MAX_CHARS]) if not char.isspace()]
-    tail = "".join(char for _, char in said)
-    head = "".join(char for _, char in there[:_MAX_CHARS])
-    if not head or not tail:
+    below = below[: 4 * _MAX_CHARS]
+    tail = "".join(text.split())[-_MAX_CHARS:]
+    head = "".join(below.split())[:_MAX_CHARS]
+    lengths = range(min(len(tail), len(head)), 0, -1)
+    repeated = [n_chars for n_chars in lengths if tail.endswith(head[:n_chars])]
+    if not repeated:
         return None
+    said = [idx for idx, char in enumerate(text) if not char.isspace()]
+    there = [idx for idx, char in enumerate(below) if not char.isspace()]
     whole = balance_of(text, around, enclosure)
     is_hopeless = False
-    for n_chars in range(min(len(tail), len(head)), 0, -1):
-        if not tail.endswith(head[:n_chars]):
-            continue
-        start, end = said[len(said) - n_chars][0], there[n_chars - 1][0] + 1
+    for n_chars in repeated:
+        start, end = said[-n_chars], there[n_chars - 1] + 1
         if _splits_word(text, start) or _splits_word(below, end):
             continue
         if not has_line_suffix and not _same_indent(text, start, around):

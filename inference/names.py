@@ -11,6 +11,7 @@ import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import cached_property
 
 from inference.cache_model import Finding, Weights
 
@@ -31,7 +32,7 @@ class NameEvidence:
 
     def __init__(
         self,
-        text: str,
+        text: Callable[[], str],
         weights: Weights,
         *,
         piece: Callable[[int], bytes],
@@ -39,15 +40,23 @@ class NameEvidence:
     ) -> None:
         """
         Args:
+            text: gives what names are looked for in, at the first need of them.
             weights: a row for each length of the beginning, 1 to `MAX_LENGTH`, and a column for
                 each crowd.
             piece: a token's bytes.
             tokenize: plain text to ids.
         """
-        self._counts = Counter(_NAME.findall(text))
-        self._names = sorted(self._counts)
+        self._text = text
         self._weights = weights
         self._piece, self._tokenize = piece, tokenize
+
+    @cached_property
+    def _counts(self) -> Counter[str]:
+        return Counter(_NAME.findall(self._text()))
+
+    @cached_property
+    def _names(self) -> list[str]:
+        return sorted(self._counts)
 
     def look(self, context: Sequence[int]) -> Finding | None:
         """The first tokens of what is missing of each name that fits."""
@@ -57,9 +66,10 @@ class NameEvidence:
         if half is None or (half.start() == 0 and len(context) > _MAX_TOKENS_BACK):
             return None
         beginning = half[0]
-        start = bisect_left(self._names, beginning)
+        names = self._names
+        start = bisect_left(names, beginning)
         fits: list[str] = []
-        for name in self._names[start : start + MAX_NAMES + 1]:
+        for name in names[start : start + MAX_NAMES + 1]:
             if not name.startswith(beginning):
                 break
             fits.append(name)

@@ -82,7 +82,9 @@ class Sites:
         evidence: list[Evidence] = [
             NgramEvidence(NgramIndex([prompt.below, prompt.above]), UNFITTED),
             NgramEvidence(self._projects[key], UNFITTED),
-            NameEvidence(text, UNFITTED, piece=runtime.token_bytes, tokenize=runtime.tokenize),
+            NameEvidence(
+                lambda: text, UNFITTED, piece=runtime.token_bytes, tokenize=runtime.tokenize
+            ),
         ]
         return Site(case, prompt, evidence)
 

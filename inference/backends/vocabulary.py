@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,6 +73,10 @@ class Vocabulary:
     def piece(self, token: int) -> bytes:
         """The token's bytes, which may be a part of a character; empty for control tokens."""
         return self._pieces[token]
+
+    def text(self, tokens: Iterable[int]) -> bytes:
+        """The bytes of all of them."""
+        return b"".join(map(self._pieces.__getitem__, tokens))
 
     @property
     def covers_all_bytes(self) -> bool:

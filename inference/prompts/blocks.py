@@ -30,6 +30,8 @@ _SAMPLES = (
     "\n\n    return self.value\n\n",
 )
 _MAX_CACHED_CHARS = 1_000_000
+_LONG_CHARS = 512
+_MAX_TEXTS = 8
 
 
 class BlockTokenizer:
@@ -38,6 +40,9 @@ class BlockTokenizer:
     def __init__(self, tokenize: Tokenize) -> None:
         self._tokenize = tokenize
         self._cache: dict[str, tuple[int, ...]] = {}
+        """Of blocks."""
+        self._texts: dict[str, tuple[int, ...]] = {}
+        """Of the last long texts, the oldest first."""
         self.n_cached_chars = 0
         self._rule = next(
             (
@@ -55,20 +60,26 @@ class BlockTokenizer:
 
     def tokens(self, text: str) -> list[int]:
         """Ids of plain text."""
+        # The text after the cursor is the same at every key of a line.
+        known = self._texts.get(text)
+        if known is not None:
+            return list(known)
         blocks = self._rule.findall(text) if self._rule else [text]
         ids: list[int] = []
         for block in blocks:
-            ids += self._block(block)
+            ids += self._cache.get(block) or self._read(block)
+        if len(text) >= _LONG_CHARS:
+            if len(self._texts) >= _MAX_TEXTS:
+                del self._texts[next(iter(self._texts))]
+            self._texts[text] = tuple(ids)
         return ids
 
-    def _block(self, block: str) -> tuple[int, ...]:
-        ids = self._cache.get(block)
-        if ids is None:
-            if self.n_cached_chars > _MAX_CACHED_CHARS:
-                self._cache.clear()
-                self.n_cached_chars = 0
-            ids = self._cache[block] = tuple(self._tokenize(block))
-            self.n_cached_chars += len(block)
+    def _read(self, block: str) -> tuple[int, ...]:
+        if self.n_cached_chars > _MAX_CACHED_CHARS:
+            self._cache.clear()
+            self.n_cached_chars = 0
+        ids = self._cache[block] = tuple(self._tokenize(block))
+        self.n_cached_chars += len(block)
         return ids
 
     def _fits(self, rule: re.Pattern[str], sample: str) -> bool:

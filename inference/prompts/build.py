@@ -121,8 +121,7 @@ class PromptBuilder:
 
     def _text(self, prompt: BuiltPrompt) -> str:
         """What the prompt says, above and below."""
-        piece = self._vocabulary.piece
-        parts = [b"".join(map(piece, tokens)) for tokens in (prompt.above, prompt.below)]
+        parts = map(self._vocabulary.text, (prompt.above, prompt.below))
         return b"\n".join(parts).decode("utf-8", "ignore")
 
     def _file_index(self, prompt: BuiltPrompt) -> NgramIndex:
@@ -133,7 +132,7 @@ class PromptBuilder:
 
     def _names(self, prompt: BuiltPrompt, weights: Weights) -> NameEvidence:
         return NameEvidence(
-            self._text(prompt),
+            lambda: self._text(prompt),
             weights,
             piece=self._vocabulary.piece,
             tokenize=self._name_pieces.tokens,

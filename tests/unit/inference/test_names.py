@@ -12,7 +12,10 @@ WEIGHTS = tuple(tuple(row + column / 10 for column in range(N_CROWDS)) for row i
 def look(text: str, written: str) -> tuple[tuple[int, int], dict[str, int]] | None:
     """With characters as tokens."""
     evidence = NameEvidence(
-        text, WEIGHTS, piece=lambda i: chr(i).encode(), tokenize=lambda t: [ord(c) for c in t]
+        lambda: text,
+        WEIGHTS,
+        piece=lambda i: chr(i).encode(),
+        tokenize=lambda t: [ord(c) for c in t],
     )
     found = evidence.look([ord(c) for c in written])
     if found is None:
@@ -48,7 +51,7 @@ def test_too_many_names_say_nothing() -> None:
 
 def test_a_broken_character_before_the_word_does_no_harm() -> None:
     evidence = NameEvidence(
-        "value", WEIGHTS, piece=lambda i: bytes([i]), tokenize=lambda t: list(t.encode())
+        lambda: "value", WEIGHTS, piece=lambda i: bytes([i]), tokenize=lambda t: list(t.encode())
     )
     found = evidence.look([0xE2, *b" va"])
     assert found is not None

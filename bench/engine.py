@@ -44,6 +44,7 @@ from inference import (
     EngineConfig,
     GenerationRequest,
     InferenceError,
+    Priority,
     SamplingParams,
     SpeculationMode,
     TokenPrompt,
@@ -112,6 +113,7 @@ class EngineTurns:
         request = GenerationRequest(
             prompt=TokenPrompt(tokens=tuple(job.tokens)),
             sampling=SamplingParams(max_tokens=job.n_decode, with_logprobs=False),
+            priority=Priority.CHAT,
         )
         self._oracle.expect(request, job.tokens[: job.n_decode])
         cpu = time.process_time()

@@ -31,11 +31,13 @@ from inference.loading import LoadedModel, load_model
 from inference.outbox import Outbox
 from inference.runner import Runner
 from inference.types import (
+    Chunk,
     DraftCounts,
     EngineState,
     EngineStatus,
     GenerationRequest,
     ModelInfo,
+    Priority,
 )
 
 _log = logging.getLogger(__name__)
@@ -137,8 +139,12 @@ class Engine:
             raise EngineNotReadyError(reason)
         outbox = self._outbox
 
+        # A suggestion is cut short by what comes of it; other text is only read.
+        is_read = request.priority is not Priority.INLINE
+
         def tell(event: Event) -> None:
-            outbox.put(lambda: generation.receive(event))
+            may_wait = is_read and isinstance(event, Chunk)
+            outbox.put(lambda: generation.receive(event), may_wait=may_wait)
 
         job = Job(request, tell)
         generation = Generation(job.id, cancel=partial(runner.cancel, job))
@@ -236,7 +242,9 @@ class Engine:
         outbox.put(lambda: self._ready(runner, status))
         try:
             while not self._is_closing:
-                if not runner.step() and not runner.idle():
+                is_busy = runner.step() or runner.idle()
+                outbox.flush(all_of_them=not is_busy)
+                if not is_busy:
                     with self._work:
                         self._work.wait_for(lambda: runner.has_work or self._is_closing)
         except Exception as error:  # noqa: BLE001 - reaches every waiter instead

@@ -1,4 +1,5 @@
-"""How long a chunk of a prompt may be where a call that runs cannot be interrupted."""
+"""How long a chunk of a prompt may be: where a call that runs cannot be interrupted, so that others
+need not wait; and where it is likely to be, so that little is lost."""
 
 from __future__ import annotations
 
@@ -10,6 +11,9 @@ MAX_WAIT_MS = 30.0
 """What another request should wait for at most; or one token's time, where that is longer."""
 MIN_ROWS = 8
 """Fewer cost nearly as much: a third of the rows in two thirds of the time, and less."""
+MAX_LOSS_MS = 60.0
+"""Of what is read ahead, a key gives up the call that runs: so much is lost at most. Between two
+keys are 100 to 200 ms, so more than half of these are of use."""
 NEWEST_WEIGHT = 0.3
 
 
@@ -18,14 +22,23 @@ class ChunkSize:
 
     def __init__(self, rows: RowPolicy, *, can_interrupt: bool) -> None:
         self._rows = rows
-        self._sizes = (rows.maximum,) if can_interrupt else _sizes(rows)
+        self._can_interrupt = can_interrupt
+        self._sizes = _sizes(rows)
         self._ms_per_row: float | None = None
         self._token_ms = 0.0
 
     @property
     def rows(self) -> RowPolicy:
         """The policy for the next call: the backend's with a maximum that suits its speed."""
-        return replace(self._rows, maximum=self._maximum())
+        if self._can_interrupt:
+            return self._rows
+        return replace(self._rows, maximum=self._within(max(MAX_WAIT_MS, self._token_ms)))
+
+    @property
+    def rows_ahead(self) -> RowPolicy:
+        """The same for a prompt that is read ahead."""
+        ahead = replace(self._rows, maximum=self._within(MAX_LOSS_MS))
+        return min(ahead, self.rows, key=lambda rows: rows.maximum)
 
     def observe(self, n_rows: int, ms: float) -> None:
         """Notes what a call cost."""
@@ -34,11 +47,11 @@ class ChunkSize:
         elif n_rows >= self._sizes[-1]:
             self._ms_per_row = _average(self._ms_per_row or ms / n_rows, ms / n_rows)
 
-    def _maximum(self) -> int:
+    def _within(self, ms: float) -> int:
         *larger, smallest = self._sizes
         if self._ms_per_row is None:
             return smallest
-        n_rows = max(MAX_WAIT_MS, self._token_ms) / self._ms_per_row
+        n_rows = ms / self._ms_per_row
         return next((size for size in larger if size <= n_rows), smallest)
 
 

@@ -14,7 +14,7 @@ from inference.job import Job
 from inference.known_rows import Known, KnownRows
 from inference.prefix_cache import PrefixCache
 from inference.speculation.policy import Speculation
-from inference.types import FinishReason
+from inference.types import FinishReason, Priority
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,8 @@ class Decoder:
         # Decoding may go back over the prompt's end, which must find the bits it would make.
         minimum = max(rows.minimum, self._backend.rows.minimum)
         multiple = max(rows.multiple, self._backend.rows.multiple)
-        return replace(self._evaluator.rows, minimum=minimum, multiple=multiple)
+        longest = self._evaluator.rows(ahead=job.priority is Priority.WARMUP)
+        return replace(longest, minimum=minimum, multiple=multiple)
 
     def _drafts(self, job: Job, rows: RowPolicy) -> list[int]:
         """Tokens to evaluate behind the newest."""

@@ -31,10 +31,9 @@ class Evaluator:
         self.prompt_ms_per_token: float | None = None
         """At the best; None before a call was long enough to tell."""
 
-    @property
-    def rows(self) -> RowPolicy:
-        """For the next call of a prompt."""
-        return self._chunk_size.rows
+    def rows(self, *, ahead: bool) -> RowPolicy:
+        """For the next call of a prompt; `ahead`: that nobody has asked for yet."""
+        return self._chunk_size.rows_ahead if ahead else self._chunk_size.rows
 
     @property
     def n_threads(self) -> int:

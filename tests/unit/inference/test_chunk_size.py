@@ -92,3 +92,21 @@ def test_no_row_is_evaluated_twice_where_any_number_of_rows_will_do() -> None:
             size.observe(chunk.end - chunk.start, 0.7 * (chunk.end - chunk.start))
             n_past = chunk.end
         assert n_rows == n_prompt
+
+
+@pytest.mark.parametrize(
+    ("ms_per_row", "n_rows"), [(0.1, 64), (1.0, 32), (1.8, 32), (2.0, 16), (7.0, 8), (90.0, 8)]
+)
+def test_what_is_read_ahead_comes_in_calls_that_may_be_lost(ms_per_row: float, n_rows: int) -> None:
+    size = ChunkSize(ROWS, can_interrupt=True)
+    for _ in range(20):
+        size.observe(64, 64 * ms_per_row)
+    assert size.rows_ahead.maximum == n_rows
+    assert size.rows == ROWS
+
+
+def test_what_is_read_ahead_waits_for_nobody_longer_than_what_is_asked_for() -> None:
+    size = ChunkSize(ROWS, can_interrupt=False)
+    for _ in range(20):
+        size.observe(size.rows.maximum, 1.8 * size.rows.maximum)
+    assert size.rows_ahead.maximum == size.rows.maximum == 16

@@ -72,14 +72,14 @@ def test_an_interrupted_call_teaches_nothing() -> None:
 
 def test_prompts_are_cut_by_speed_where_nothing_can_be_interrupted() -> None:
     backend = FakeBackend(rows=RowPolicy(64, 2))
-    assert Evaluator(backend).rows.maximum == 64
+    assert Evaluator(backend).rows(ahead=False).maximum == 64
     backend.can_interrupt = False
     backend.during_evaluation = lambda _span: time.sleep(0.05)
     evaluator = Evaluator(backend)
     for n_held in (0, 8):
-        assert evaluator.rows.maximum == 8
+        assert evaluator.rows(ahead=False).maximum == 8
         evaluator.evaluate([Span(0, n_held, [1] * 8)])
-    assert evaluator.rows.maximum == 8
+    assert evaluator.rows(ahead=False).maximum == 8
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux alone lets a thread choose its CPU")

@@ -113,6 +113,8 @@ def _server_options(options: argparse.Namespace) -> dict[str, Any]:
     inline: dict[str, Any] = {}
     if options.min_confidence is not None:
         inline["minConfidence"] = options.min_confidence
+    if options.patience is not None:
+        inline["patienceMs"] = options.patience
     if options.max_tokens is not None:
         inline["maxTokens"] = options.max_tokens
     chosen: dict[str, Any] = {"inlineCompletion": inline} if inline else {}

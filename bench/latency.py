@@ -2,7 +2,7 @@
 
     python -m bench.latency [--trace FILE] [--keys N] [--speed 1|4|lockstep] [--model FILE]
                             [--threads N] [--max-tokens N] [--busy N] [--llama-server PATH]
-                            [--peers infill,ideal] [--rounds N] [--no-warm-up]
+                            [--peers infill,ideal] [--rounds N] [--patience MS] [--no-warm-up]
 
 One pseudo-editor types the same trace into all, in turn A B C, C B A with a fresh process each, the
 same model file and the same threads:
@@ -135,6 +135,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--peer-argument", action="append", default=[], metavar="ARG")
     parser.add_argument("--min-confidence", type=float, help="Sotto's gate; 0 shows everything")
     parser.add_argument("--no-cancel", dest="cancels", action="store_false", help="as Neovim")
+    parser.add_argument(
+        "--patience", type=int, metavar="MS", help="Sotto's; 0 always reads the whole prompt"
+    )
     parser.add_argument(
         "--no-warm-up",
         dest="warm_up",

@@ -149,6 +149,8 @@ def report(result: LatencyResult) -> str:
         )
         for pool in pools
     ]
+    fewer = [sum(run.cost.get("n_from_fewer_lines", 0) for run in pool) for pool in pools]
+    row("  from fewer lines than the whole prompt's", _shares(fewer, n_keys))
     row("prompt tokens per request", [figure(value, 0) for value in prompts])
     evaluated = [
         summarise(n for run in pool for n in run.cost["n_evaluated_each"]) for pool in pools

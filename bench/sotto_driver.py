@@ -113,6 +113,7 @@ class SottoDriver:
             n_evaluated_tokens=sum(r.n_evaluated_tokens for r in records),
             n_decoded_tokens=sum(r.n_decoded_tokens for r in records),
             n_never_shown_tokens=sum(r.n_decoded_tokens for r in never),
+            n_from_fewer_lines=sum(r.n_put_off_tokens > 0 for r in records),
             n_evaluated_each=[r.n_evaluated_tokens for r in records if r.n_prompt_tokens],
             outcomes=dict(Counter(r.outcome for r in records).most_common()),
             sources=dict(Counter(r.source or "none" for r in records).most_common()),
@@ -129,6 +130,8 @@ class SottoCost(msgspec.Struct, frozen=True, kw_only=True):
     n_evaluated_tokens: int
     n_decoded_tokens: int
     n_never_shown_tokens: int
+    n_from_fewer_lines: int
+    """Requests whose whole prompt would have taken too long to read."""
     n_evaluated_each: list[int]
     """By requests that reached the model and had not been taken back before."""
     outcomes: dict[str, int]

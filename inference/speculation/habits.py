@@ -13,8 +13,8 @@ from itertools import pairwise
 
 from inference.speculation.draft import Draft
 
-MAX_PAIRS = 200_000
-"""Some 30 MB; all are then forgotten, and the latest soon known again."""
+MAX_PAIRS = 32_768
+"""Some 6 MB; all are then forgotten, and the latest soon known again."""
 MAX_READ = 4096
 """Tokens of a prompt that are noted, from its end."""
 _MAX_TOKENS = 4

@@ -21,8 +21,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import msgspec
@@ -136,27 +136,19 @@ async def measure(options: argparse.Namespace, edits: list[Edit]) -> Speculative
     """All sets. Raises InferenceError."""
     described = provenance()
     model = inspect_model(options.model)
-    async with AsyncExitStack() as stack:
-        answerers: dict[str, Answerer] = {}
-        for name, mode in WAYS.items():
-            # Only the oracle has a say: no cache model, no word before the cursor spelt again, and
-            # nothing it said before.
-            config = EngineConfig(
-                model_path=options.model,
-                n_threads=options.threads,
-                n_ctx=min(N_CTX, model.n_ctx_train),
-                speculate=mode,
-                use_token_healing=False,
-                use_cache_model=False,
-                keep_logits=False,
-            )
-            oracle = Oracle()
-            engine = await stack.enter_async_context(Engine(config, load=oracle.load))
-            answerers[name] = Answerer(engine, oracle, is_plain=name == PLAIN)
-        # The engines first measure what rows cost, while nobody asks.
-        await asyncio.sleep(options.settle)
-        sets = [await measure_set(name, answerers, edits, options) for name in options.sets]
-        n_threads = answerers[AUTO].engine.status().n_threads
+    sets: list[SetResult] = []
+    n_threads = 0
+    for name in options.sets:
+        # Engines of its own: what one set's answers were, the next may not have been told.
+        async with AsyncExitStack() as stack:
+            answerers = {
+                way: await stack.enter_async_context(answerer(way, options, model.n_ctx_train))
+                for way in WAYS
+            }
+            # The engines first measure what rows cost, while nobody asks.
+            await asyncio.sleep(options.settle)
+            sets.append(await measure_set(name, answerers, edits, options))
+            n_threads = answerers[AUTO].engine.status().n_threads
     return SpeculativeResult(
         provenance=described,
         model=model.name,
@@ -165,6 +157,26 @@ async def measure(options: argparse.Namespace, edits: list[Edit]) -> Speculative
         corpus={e.repository: sum(x.repository == e.repository for x in edits) for e in edits},
         sets=sets,
     )
+
+
+@asynccontextmanager
+async def answerer(
+    way: str, options: argparse.Namespace, n_ctx_train: int
+) -> AsyncGenerator[Answerer]:
+    """A fresh engine. Only the oracle has a say: no cache model, no word before the cursor spelt
+    again, and nothing it said before. Raises InferenceError."""
+    config = EngineConfig(
+        model_path=options.model,
+        n_threads=options.threads,
+        n_ctx=min(N_CTX, n_ctx_train),
+        speculate=WAYS[way],
+        use_token_healing=False,
+        use_cache_model=False,
+        keep_logits=False,
+    )
+    oracle = Oracle()
+    async with Engine(config, load=oracle.load) as engine:
+        yield Answerer(engine, oracle, is_plain=way == PLAIN)
 
 
 async def measure_set(
@@ -280,9 +292,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def spread(edits: Sequence[Edit], n: int) -> list[Edit]:
-    """`n` of them, evenly over the whole corpus."""
+    """`n` of them, evenly over the whole corpus, of each repository the oldest first: no text may
+    be known from what was made of it later."""
     n = min(n, len(edits))
-    return [edits[i * len(edits) // n] for i in range(n)]
+    return [edits[i * len(edits) // n] for i in range(n)][::-1]
 
 
 if __name__ == "__main__":

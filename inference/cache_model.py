@@ -53,7 +53,7 @@ class Match:
         """0: no continuation has half of the counts, 1: one has, 2: there is one alone, seen once,
         3: one alone, seen more often."""
         total = self.counts.total()
-        share = self.counts.most_common(1)[0][1] / total
+        share = max(self.counts.values()) / total
         return 0 if share < 0.5 else 1 if share < 1 else 2 if total == 1 else 3
 
 
@@ -106,15 +106,27 @@ class NgramIndex:
         places = places[self._tokens[places + 1] != GAP]
         if not len(places):
             return None
-        order = 1
-        while order < min(MAX_ORDER, len(context)):
+        order, longest = 1, min(MAX_ORDER, len(context))
+        while len(places) > 1 and order < longest:
             longer = places[self._tokens[places - order] == context[-1 - order]]
             if not len(longer):
                 break
             places, order = longer, order + 1
+        if len(places) == 1:
+            order = self._order_at(int(places[0]), context, order, longest)
         following = self._tokens[places + 1]
         latest = int(places.max()) + 1
         return Match(order, Counter(following.tolist()), int(self._tokens[latest]), latest)
+
+    def _order_at(self, place: int, context: Sequence[int], order: int, longest: int) -> int:
+        """How long the match at one place is, known to be `order` at least."""
+        before: list[int] = self._tokens[place - longest + 1 : place - order + 1].tolist()
+        expected = context[len(context) - longest : len(context) - order]
+        for token, wanted in zip(reversed(before), reversed(expected), strict=True):
+            if token != wanted:
+                break
+            order += 1
+        return order
 
 
 Weights = tuple[tuple[float, ...], ...]

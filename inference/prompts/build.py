@@ -13,6 +13,7 @@ from inference.prompts.chat import ChatPromptBuilder
 from inference.prompts.fim import BuiltPrompt, FimPromptBuilder
 from inference.speculation.aligned_text import AlignedText
 from inference.speculation.draft import Drafter
+from inference.speculation.habits import MAX_READ, Habits, Successors
 from inference.speculation.lookup import Lookup
 from inference.speculation.symbols import Symbols
 from inference.types import ChatPrompt, FimPrompt, GenerationRequest, TextPrompt
@@ -58,6 +59,7 @@ class PromptBuilder:
         # Of its own, so that a project does not push the open file's blocks out.
         self._related_blocks = BlockTokenizer(vocabulary.tokenize)
         self._name_pieces = BlockTokenizer(vocabulary.tokenize)
+        self._successors = Successors()
 
     @property
     def supports_chat(self) -> bool:
@@ -114,6 +116,8 @@ class PromptBuilder:
         if isinstance(request.prompt, FimPrompt) and request.prompt.related:
             indexes.append(self._related_index(request.prompt.related))
         drafters.append(Lookup(indexes, n_before))
+        self._successors.read(prompt.above[-MAX_READ:])
+        drafters.append(Habits(self._successors, n_before))
         if isinstance(request.prompt, FimPrompt):
             piece, tokens = self._vocabulary.piece, self._name_pieces.tokens
             drafters.append(Symbols(lambda: self._text(prompt), piece=piece, tokenize=tokens))

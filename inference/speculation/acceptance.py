@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 _PRIOR_WEIGHT = 4.0
 """Tokens' worth of belief in `_prior` before anything was seen."""
@@ -10,10 +12,25 @@ _MAX_WEIGHT = 256.0
 """Older experience fades, so that another file or another user's habits show soon."""
 
 
+class Source(NamedTuple):
+    """Where a draft comes from."""
+
+    drafter: str
+    is_seconded: bool = False
+    """Whether another drafter begins with the same token: two are right more often than one."""
+
+
 @dataclass(slots=True)
 class _Tally:
     n_right: float
     n_seen: float
+
+
+class _Shares(dict[int, float]):
+    """By bucket; made up where nothing was seen."""
+
+    def __missing__(self, bucket: int) -> float:
+        return _prior(bucket)
 
 
 class Acceptance:
@@ -25,23 +42,29 @@ class Acceptance:
     """
 
     def __init__(self) -> None:
-        self._tallies: dict[tuple[str, int], _Tally] = {}
+        self._tallies: dict[tuple[Source, int], _Tally] = {}
+        self._shares: dict[Source, _Shares] = {}
 
-    def probability(self, drafter: str, bucket: int) -> float:
-        """That a token of this bucket is right, given that those before it were."""
-        tally = self._tallies.get((drafter, bucket))
-        return _prior(bucket) if tally is None else tally.n_right / tally.n_seen
+    def shares(self, source: Source) -> Mapping[int, float]:
+        """By bucket: that a token is right, given that those before it were. Follows `count`."""
+        shares = self._shares.get(source)
+        if shares is None:
+            shares = self._shares[source] = _Shares()
+        return shares
 
-    def count(self, drafter: str, bucket: int, *, is_right: bool) -> None:
-        tally = self._tallies.get((drafter, bucket))
+    def count(self, source: Source, bucket: int, n_right: int, n_seen: int) -> None:
+        """Notes tokens of one bucket."""
+        tally = self._tallies.get((source, bucket))
         if tally is None:
             tally = _Tally(_PRIOR_WEIGHT * _prior(bucket), _PRIOR_WEIGHT)
-            self._tallies[drafter, bucket] = tally
-        tally.n_right += is_right
-        tally.n_seen += 1
+            self._tallies[source, bucket] = tally
+            self.shares(source)
+        tally.n_right += n_right
+        tally.n_seen += n_seen
         if tally.n_seen > _MAX_WEIGHT:
             tally.n_right /= 2
             tally.n_seen /= 2
+        self._shares[source][bucket] = tally.n_right / tally.n_seen
 
 
 def _prior(bucket: int) -> float:

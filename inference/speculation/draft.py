@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+MAX_DRAFT = 63
+"""Tokens; no draft is longer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:
@@ -33,3 +36,12 @@ class Drafter(Protocol):
         `context` is the same list at each call, grown at its end by the tokens chosen since.
         """
         ...
+
+
+def n_same(a: Sequence[int], b: Sequence[int]) -> int:
+    """How many tokens at their beginnings are the same."""
+    n = min(len(a), len(b))
+    # Mostly all of them are, and that is told at once.
+    if a[:n] == b[:n]:
+        return n
+    return next((i for i in range(n) if a[i] != b[i]), n)

@@ -9,11 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from inference.cache_model import MAX_ORDER, N_AGREEMENTS, NgramIndex, length_class
-from inference.speculation.draft import Draft
+from inference.speculation.draft import MAX_DRAFT, Draft
 
 _SURE = N_AGREEMENTS - 1
 _ANSWER_ORDER = 3
 """Tokens by which the answer's own earlier places are found."""
+_BUCKETS = [
+    [length_class(min(n, MAX_ORDER)) * N_AGREEMENTS + agreement for n in range(2 * MAX_DRAFT)]
+    for agreement in range(N_AGREEMENTS)
+]
+"""By agreement and matched tokens."""
 
 
 class Lookup:
@@ -34,6 +39,7 @@ class Lookup:
         """Where the answer has last gone on after these tokens."""
 
     def draft(self, context: Sequence[int], n: int) -> Draft | None:
+        n = min(n, MAX_DRAFT)
         best = self._in_answer(context, n)
         for index in self._indexes:
             match = index.longest_match(context)
@@ -43,11 +49,7 @@ class Lookup:
         if best is None:
             return None
         order, agreement, tokens = best
-        buckets = [
-            length_class(min(order + i, MAX_ORDER)) * N_AGREEMENTS + agreement
-            for i in range(len(tokens))
-        ]
-        return Draft(tokens, buckets)
+        return Draft(tokens, _BUCKETS[agreement][order : order + len(tokens)])
 
     def _in_answer(self, context: Sequence[int], n: int) -> tuple[int, int, Sequence[int]] | None:
         """Order, agreement and tokens of the latest match in the answer itself."""

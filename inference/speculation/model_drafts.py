@@ -6,7 +6,7 @@ Unlike other drafts these cost time, so it is decided before how many are worth 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from inference.backends.draft_model import DraftModel
 from inference.speculation.draft import Draft
@@ -52,14 +52,14 @@ class ModelDrafts:
         self,
         n_max: int,
         rate: float,
-        probability: Callable[[int], float],
+        shares: Mapping[int, float],
         ms: Callable[[int], float],
     ) -> int:
         """How many tokens to ask for, given the rate that can be had without them.
 
         Args:
             rate: tokens per millisecond.
-            probability: that a token of this bucket is right.
+            shares: chances by bucket.
             ms: what it costs to check so many drafted tokens.
         """
         self._n_steps += 1
@@ -67,7 +67,7 @@ class ModelDrafts:
         best = 0
         expected = chance = 1.0
         for n in range(1, n_max + 1):
-            chance *= probability(_bucket(n - 1))
+            chance *= shares[_bucket(n - 1)]
             expected += chance
             now = expected / (ms(n) + n * self._cost.ms_per_token)
             if now > rate:

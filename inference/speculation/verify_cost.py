@@ -9,11 +9,14 @@ slowly.
 
 from __future__ import annotations
 
+from inference.backends.base import RowPolicy
+from inference.speculation.prices import Prices
+
 MAX_ROWS = 32
 """Row counts that are told apart; beyond it the curve goes on straight."""
 _SHAPE_RATE = 0.05
 _DRIFT_RATE = 0.2
-_RECORDS_PER_TABLE = 32
+_RECORDS_PER_TABLE = 64
 _GUESSED_SLOPE = 0.25
 """Cost of one more row in units of the first, where nothing was measured."""
 
@@ -27,6 +30,8 @@ class VerifyCost:
         self._n_recorded = 0
         self._table: list[float] = []
         """Of `_shape`, for 0 to `MAX_ROWS` rows; empty if it has to be made anew."""
+        self._prices: dict[RowPolicy, Prices] = {}
+        """Of `_table`."""
 
     @property
     def measured(self) -> dict[int, float]:
@@ -36,7 +41,7 @@ class VerifyCost:
     def calibrate(self, n_rows: int, ms: float) -> None:
         """Notes a measurement made on purpose, with nothing else going on."""
         self._shape[n_rows] = ms
-        self._table = []
+        self._forget()
 
     def record(self, n_rows: int, ms: float) -> None:
         """Notes what a call took; calls of more than `MAX_ROWS` rows say nothing here."""
@@ -52,16 +57,32 @@ class VerifyCost:
         self._shape[n_rows] = known * (1 + _SHAPE_RATE * (ratio - 1))
         self._n_recorded += 1
         if self._n_recorded % _RECORDS_PER_TABLE == 0:
-            self._table = []
+            self._forget()
+
+    def prices(self, rows: RowPolicy) -> Prices:
+        """For drafts under this policy, in milliseconds without drift: of interest are their
+        ratios."""
+        prices = self._prices.get(rows)
+        if prices is None:
+            prices = self._prices[rows] = Prices(self._steady_ms, rows)
+        return prices
 
     def ms(self, n_rows: int) -> float:
         """Measured, or what follows from what was."""
+        return self._drift * self._steady_ms(n_rows)
+
+    def _steady_ms(self, n_rows: int) -> float:
         table = self._table = self._table or _table(self._shape)
         if n_rows <= MAX_ROWS:
-            return self._drift * table[n_rows]
+            return table[n_rows]
         half = MAX_ROWS // 2
         slope = (table[MAX_ROWS] - table[half]) / (MAX_ROWS - half)
-        return self._drift * (table[MAX_ROWS] + slope * (n_rows - MAX_ROWS))
+        return table[MAX_ROWS] + slope * (n_rows - MAX_ROWS)
+
+    def _forget(self) -> None:
+        """What was made of the shape."""
+        self._table = []
+        self._prices = {}
 
 
 def _table(shape: dict[int, float]) -> list[float]:

@@ -86,7 +86,7 @@ def test_an_edit_takes_a_fraction_of_the_calls(*, can_truncate: bool) -> None:
     usage = result.usage
     assert usage.n_decoded_tokens == len(NEW) + 1
     assert usage.n_steps < usage.n_decoded_tokens / 2.5
-    assert set(usage.drafters) <= {"old-text", "lookup"}
+    assert set(usage.drafters) <= {"old-text", "lookup", "habits"}
     assert usage.drafters["old-text"].n_accepted > len(NEW) / 2
     assert usage.n_accepted_tokens == usage.n_decoded_tokens - usage.n_steps
 

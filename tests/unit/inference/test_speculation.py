@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.backends.base import RowPolicy
-from inference.cache_model import NgramIndex
-from inference.speculation.acceptance import Acceptance
-from inference.speculation.aligned_text import MAX_RUN, AlignedText
+from inference.cache_model import MAX_ORDER, NgramIndex
+from inference.speculation.acceptance import Acceptance, Source
+from inference.speculation.aligned_text import AlignedText
 from inference.speculation.draft import Draft
 from inference.speculation.lookup import Lookup
 from inference.speculation.speculator import Speculator
@@ -67,18 +67,31 @@ def test_long_matches_are_trusted_more() -> None:
     context: list[int] = []
     draft = aligned.draft(context, 4)
     assert draft is not None
-    assert draft.buckets == [MAX_RUN] * 4, "the two begin together"
+    beginning = list(draft.buckets)
     context += b"Xb"
     draft = aligned.draft(context, 4)
     assert draft is not None
     assert bytes(draft.tokens) == b"cdef"
-    assert list(draft.buckets) == [1, 2, 3, 4]
+    later = list(draft.buckets)
+    assert later == sorted(set(later)), "surer with each token"
+    assert later[-1] < min(beginning), "the two begin together"
 
 
 def test_very_long_matches_are_trusted_still_more() -> None:
     draft = AlignedText("old-text", list(range(100)), 0).draft([], 60)
     assert draft is not None
-    assert draft.buckets == [MAX_RUN] * 12 + [MAX_RUN + 1] * 24 + [MAX_RUN + 2] * 24
+    first = draft.buckets[0]
+    assert draft.buckets == [first] * 12 + [first + 1] * 24 + [first + 2] * 24
+
+
+def test_places_ahead_are_trusted_more_than_places_behind() -> None:
+    def bucket(answer: bytes) -> int:
+        draft = AlignedText("old-text", list(b"abcdefghijkl"), 0).draft(list(answer), 1)
+        assert draft is not None
+        return draft.buckets[0]
+
+    near, far, behind = bucket(b"abcdXf"), bucket(b"abcdXj"), bucket(b"abcdXb")
+    assert near > far > behind
 
 
 @given(st.lists(st.integers(0, 3), max_size=30), st.lists(st.integers(0, 3), max_size=30))
@@ -101,6 +114,17 @@ def test_lookup_takes_the_longest_match_of_all_texts() -> None:
     draft = Lookup([index], 2).draft(context, 3)
     assert draft is not None
     assert list(draft.tokens) == [4, 5]
+
+
+@given(st.lists(st.integers(0, 2), max_size=60), st.lists(st.integers(0, 2), max_size=30))
+def test_the_longest_match_is_found(text: list[int], context: list[int]) -> None:
+    def is_there(n: int) -> bool:
+        tail = context[len(context) - n :]
+        return any(text[i : i + n] == tail for i in range(len(text) - n))
+
+    longest = max((n for n in range(min(len(context), MAX_ORDER) + 1) if is_there(n)), default=0)
+    match = NgramIndex([text]).longest_match(context)
+    assert (match.order if match else 0) == longest
 
 
 def test_lookup_finds_what_the_answer_itself_said() -> None:
@@ -174,8 +198,8 @@ def costs_of(curve: dict[int, float]) -> VerifyCost:
 
 def experienced(share: float, name: str = "says") -> Acceptance:
     acceptance = Acceptance()
-    for n in range(100):
-        acceptance.count(name, 0, is_right=n < 100 * share)
+    for is_seconded in (False, True):
+        acceptance.count(Source(name, is_seconded), 0, round(100 * share), 100)
     return acceptance
 
 
@@ -207,8 +231,7 @@ def test_rows_that_are_evaluated_anyway_are_filled() -> None:
 
 def test_the_drafter_that_gains_most_is_taken() -> None:
     acceptance = experienced(0.3, "poor")
-    for n in range(100):
-        acceptance.count("good", 0, is_right=n < 90)
+    acceptance.count(Source("good"), 0, 90, 100)
     drafters = [Says([1] * 15, name="poor"), Says([2] * 15, name="good")]
     speculator = Speculator(drafters, acceptance, costs_of(FLAT))
     assert set(speculator.propose([], n_new=1, n_max=15, rows=ROWS)) == {2}
@@ -217,25 +240,49 @@ def test_the_drafter_that_gains_most_is_taken() -> None:
     assert speculator.counts["good"].n_accepted == 4
 
 
+class Unasked(Says):
+    """Is not to be asked."""
+
+    def draft(self, context: Sequence[int], n: int) -> Draft | None:
+        raise AssertionError("another is sure")
+
+
+def test_where_one_is_sure_no_other_is_asked() -> None:
+    drafters = [Says([7] * 15), Unasked([8])]
+    speculator = Speculator(drafters, experienced(0.99), costs_of(FLAT))
+    assert set(speculator.propose([], n_new=1, n_max=15, rows=ROWS)) == {7}
+
+
+def test_two_that_say_the_same_are_trusted_for_it() -> None:
+    acceptance = Acceptance()
+    acceptance.count(Source("says"), 0, 5, 100)
+    acceptance.count(Source("says", is_seconded=True), 0, 85, 100)
+    for first_of_other, length in [(8, 0), (7, 3)]:
+        drafters = [Says([7] * 3), Says([first_of_other], bucket=1, name="other")]
+        acceptance.count(Source("other", first_of_other == 7), 1, 0, 100)
+        speculator = Speculator(drafters, acceptance, costs_of(TILED))
+        assert len(speculator.propose([], n_new=1, n_max=15, rows=SINGLE)) == length
+
+
 def test_what_is_not_checked_is_learnt_from_all_the_same() -> None:
     acceptance = experienced(0.05)
     speculator = Speculator([Says([7])], acceptance, costs_of(STEEP))
     context: list[int] = []
-    before = acceptance.probability("says", 0)
+    before = acceptance.shares(Source("says"))[0]
     for _ in range(300):
         assert not speculator.propose(context, n_new=1, n_max=15, rows=SINGLE)
         context.append(7)
     assert before < 0.1
-    assert acceptance.probability("says", 0) > 0.8
+    assert acceptance.shares(Source("says"))[0] > 0.8
 
 
 def test_a_long_experience_fades() -> None:
     acceptance = Acceptance()
     for _ in range(10_000):
-        acceptance.count("says", 3, is_right=True)
+        acceptance.count(Source("says"), 3, 1, 1)
     for _ in range(400):
-        acceptance.count("says", 3, is_right=False)
-    assert acceptance.probability("says", 3) < 0.2
+        acceptance.count(Source("says"), 3, 0, 1)
+    assert acceptance.shares(Source("says"))[3] < 0.2
 
 
 def test_an_edited_text_is_drafted_with_few_calls() -> None:

@@ -23,6 +23,8 @@ from inference.types import (
     GenerationRequest,
     GenerationResult,
     Priority,
+    SamplingParams,
+    TokenPrompt,
     Usage,
 )
 
@@ -68,6 +70,7 @@ class Job:
         self._first_text: float | None = None
         self._constraint = b""
         self.n_steps = 0
+        self.n_shared_steps = 0
         self._n_dropped_messages = 0
         self._n_decoded = 0
         self._token_ids: list[int] = []
@@ -214,6 +217,7 @@ class Job:
             n_decoded_tokens=self._n_decoded,
             n_known_tokens=self.n_known,
             n_steps=self.n_steps,
+            n_shared_steps=self.n_shared_steps,
             drafters=dict(self.speculator.counts) if self.speculator else {},
             n_dropped_messages=self._n_dropped_messages,
             queue_ms=1e3 * ((self._begun or now) - self._submitted),
@@ -221,3 +225,14 @@ class Job:
             first_text_ms=None if first_text is None else 1e3 * (first_text - self._submitted),
             total_ms=1e3 * (now - self._submitted),
         )
+
+
+def warm_up(tokens: Sequence[int], hint: str = "") -> Job:
+    """What evaluates a prompt that nobody has asked for."""
+    request = GenerationRequest(
+        prompt=TokenPrompt(tokens=tuple(tokens)),
+        sampling=SamplingParams(max_tokens=0),
+        priority=Priority.WARMUP,
+        sequence_hint=hint,
+    )
+    return Job(request, tell=lambda _event: None)

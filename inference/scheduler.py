@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from typing import Generic, Protocol, TypeVar
 
+from inference.job import Job
 from inference.types import Priority
 
 MIN_SHARE = 0.1
 """Of the time spent on higher priorities, earned by each lower one that waits."""
 MIN_TURN_MS = 2.0
+MAX_INTERRUPTIONS = 3
+"""A prefill call that was given up so often in a row is let through, or it would never end."""
 
 
 class Schedulable(Protocol):
@@ -62,3 +65,14 @@ class Scheduler(Generic[JobT]):
 
     def _has_earned_a_turn(self, priority: Priority) -> bool:
         return self._earned_ms[priority] >= self._turn_ms[priority]
+
+
+def gives_way(current: Job, job: Job) -> bool:
+    """Whether what is evaluated is given up for a new job."""
+    if not current.in_prefill or job.priority >= current.priority:
+        return False
+    if current.priority is not Priority.WARMUP:
+        return current.n_interruptions < MAX_INTERRUPTIONS
+    # What was begun for the same place is likely to be a part of the new prompt.
+    hint = current.request.sequence_hint
+    return not hint or hint != job.request.sequence_hint

@@ -9,7 +9,7 @@ import pytest
 from inference.backends.base import RowPolicy, Span
 from inference.errors import BackendError, EngineClosedError, PromptTooLongError
 from inference.job import Job
-from inference.runner import MAX_INTERRUPTIONS
+from inference.scheduler import MAX_INTERRUPTIONS
 from inference.types import (
     Chunk,
     FimPrompt,

@@ -1,0 +1,102 @@
+"""Which jobs' decode steps go into one call of the runtime.
+
+A call reads the model's weights once, for however many rows it has: two jobs that decode together
+take little longer than one, where weights and not rows are what it costs. The scheduler's first job
+decides, and the steps of others go along. What must not change is a bit of anybody's logits:
+
+- Only requests share that decode in rows which agree with those of any other call: `RowPolicy`, of
+  two rows and more for each sequence, as attention is computed for each alone.
+- llama.cpp evaluates together what is of one length, in sequences whose numbers follow on each
+  other. All spans of a call have the first job's number of rows; what is left over would be
+  evaluated in a smaller call.
+- Not with recurrent layers, which can drop tokens only of a sequence that was alone in its call,
+  nor where a model drafts: its hidden states are kept for the calls of one sequence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from inference.backends.base import Backend
+from inference.job import Job
+from inference.speculation.policy import Speculation
+
+MAX_SLOWDOWN = 1.5
+"""Of the first job's step. It is the one of the highest priority, and gains nothing by company."""
+_MIN_GAIN = 1.02
+"""Costs are measured, and what is gained less surely than they are known is not gained."""
+
+
+class Batching:
+    """See the module."""
+
+    def __init__(
+        self, backend: Backend, speculation: Speculation, *, is_enabled: bool = True
+    ) -> None:
+        self._speculation = speculation
+        self._is_possible = is_enabled and backend.can_truncate and backend.draft_model is None
+        self._max_rows = min(backend.rows.maximum, backend.max_logits)
+        """Of a call whose rows may all have logits."""
+
+    def companions(self, first: Job, n_rows: int, others: Sequence[Job]) -> list[Job]:
+        """Of `others`, in their order, those whose steps go along with the first job's next one.
+
+        Args:
+            n_rows: of the first job's part of the call; each of the others gets as many.
+        """
+        if not self._can_have(first, n_rows):
+            return []
+        assert first.sequence is not None
+        found: list[Job] = []
+        lowest = highest = first.sequence
+        able = [job for job in others if _is_decoding(job) and self._can_have(job, n_rows)]
+        while True:
+            beside = {lowest - 1, highest + 1}
+            job = next((job for job in able if job.sequence in beside), None)
+            if job is None or not self._is_worth_it(job, n_rows, 2 + len(found)):
+                return found
+            assert job.sequence is not None
+            lowest, highest = min(lowest, job.sequence), max(highest, job.sequence)
+            found.append(job)
+
+    def wants_company(self, job: Job, others: Sequence[Job]) -> bool:
+        """Whether one more job would go along with its steps, if its prompt were evaluated."""
+        if not self.may_share(job):
+            return False
+        n_jobs = 2 + sum(map(_is_decoding, others))
+        return self._is_worth_it(job, self._speculation.rows(job.request).padded(1), n_jobs)
+
+    def may_share(self, job: Job) -> bool:
+        """Whether this job's rows have the same bits in company."""
+        request = job.request
+        # A prompt of fewer rows than must be is evaluated in calls that agree with no others.
+        return (
+            self._is_possible
+            and self._speculation.agrees_in_company(request)
+            and job.n_prompt >= self._speculation.rows(request).minimum
+        )
+
+    def _can_have(self, job: Job, n_rows: int) -> bool:
+        """Whether its next step can be one of so many rows, in company."""
+        n_new = len(job.tokens) - job.n_past
+        return (
+            self.may_share(job)
+            and self._speculation.rows(job.request).padded(n_rows) == n_rows
+            and n_new <= n_rows <= len(job.tokens)
+        )
+
+    def _is_worth_it(self, job: Job, n_rows: int, n_jobs: int) -> bool:
+        """Whether `job` should be the last of so many jobs in a call, of `n_rows` rows each."""
+        if n_jobs * n_rows > self._max_rows:
+            return False
+        ms = self._speculation.costs.ms
+        joint = ms(n_jobs * n_rows)
+        own = ms(self._speculation.rows(job.request).padded(1))
+        return joint <= MAX_SLOWDOWN * ms(n_rows) and (
+            _MIN_GAIN * joint < ms((n_jobs - 1) * n_rows) + own
+        )
+
+
+def _is_decoding(job: Job) -> bool:
+    is_past_prompt = job.has_begun and not job.in_prefill and job.known is None
+    return is_past_prompt and not (job.is_cancelled or job.is_over)

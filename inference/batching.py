@@ -22,9 +22,12 @@ from inference.job import Job
 from inference.speculation.policy import Speculation
 
 MAX_SLOWDOWN = 1.5
-"""Of the first job's step. It is the one of the highest priority, and gains nothing by company."""
-_MIN_GAIN = 1.02
-"""Costs are measured, and what is gained less surely than they are known is not gained."""
+"""Of the first job's step, for company of its own priority or a higher one."""
+MAX_SLOWDOWN_BY_LOWER = 1.25
+"""For company of a lower priority, which has its share of the time anyway."""
+_MIN_GAIN = 1.1
+"""Of a joint call over calls of their own. Costs are measured and wander; and in company a job
+drafts no more than the first one does."""
 
 
 class Batching:
@@ -53,18 +56,18 @@ class Batching:
         while True:
             beside = {lowest - 1, highest + 1}
             job = next((job for job in able if job.sequence in beside), None)
-            if job is None or not self._is_worth_it(job, n_rows, 2 + len(found)):
+            if job is None or not self._is_worth_it(first, job, n_rows, 2 + len(found)):
                 return found
             assert job.sequence is not None
             lowest, highest = min(lowest, job.sequence), max(highest, job.sequence)
             found.append(job)
 
     def wants_company(self, job: Job, others: Sequence[Job]) -> bool:
-        """Whether one more job would go along with its steps, if its prompt were evaluated."""
+        """Whether one more of its kind would go along with its steps, if it had read its prompt."""
         if not self.may_share(job):
             return False
         n_jobs = 2 + sum(map(_is_decoding, others))
-        return self._is_worth_it(job, self._speculation.rows(job.request).padded(1), n_jobs)
+        return self._is_worth_it(job, job, self._least_rows(job), n_jobs)
 
     def may_share(self, job: Job) -> bool:
         """Whether this job's rows have the same bits in company."""
@@ -73,7 +76,7 @@ class Batching:
         return (
             self._is_possible
             and self._speculation.agrees_in_company(request)
-            and job.n_prompt >= self._speculation.rows(request).minimum
+            and job.n_prompt >= self._least_rows(job)
         )
 
     def _can_have(self, job: Job, n_rows: int) -> bool:
@@ -85,16 +88,20 @@ class Batching:
             and n_new <= n_rows <= len(job.tokens)
         )
 
-    def _is_worth_it(self, job: Job, n_rows: int, n_jobs: int) -> bool:
-        """Whether `job` should be the last of so many jobs in a call, of `n_rows` rows each."""
+    def _is_worth_it(self, first: Job, job: Job, n_rows: int, n_jobs: int) -> bool:
+        """Whether `job` should be the last of so many in the first one's call, of `n_rows` each."""
         if n_jobs * n_rows > self._max_rows:
             return False
         ms = self._speculation.costs.ms
         joint = ms(n_jobs * n_rows)
-        own = ms(self._speculation.rows(job.request).padded(1))
-        return joint <= MAX_SLOWDOWN * ms(n_rows) and (
-            _MIN_GAIN * joint < ms((n_jobs - 1) * n_rows) + own
-        )
+        separate = ms((n_jobs - 1) * n_rows) + ms(self._least_rows(job))
+        is_lower = job.priority > first.priority
+        bound = MAX_SLOWDOWN_BY_LOWER if is_lower else MAX_SLOWDOWN
+        return joint <= bound * ms(n_rows) and _MIN_GAIN * joint <= separate
+
+    def _least_rows(self, job: Job) -> int:
+        """That a call of its own may have."""
+        return self._speculation.rows(job.request).padded(1)
 
 
 def _is_decoding(job: Job) -> bool:

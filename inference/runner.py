@@ -292,13 +292,13 @@ class Runner:
     def _brought_along(self, first: Job, others: Sequence[Job]) -> Job:
         """The first job; or, in every second step in which it would gain by company, another one of
         its priority whose prompt is not evaluated yet."""
-        if first.in_prefill or not self._batching.wants_company(first, others):
+        equals = (job for job in others if job.priority is first.priority)
+        late = next((job for job in equals if not job.has_begun or job.in_prefill), None)
+        if late is None or first.in_prefill or not self._batching.wants_company(first, others):
             return first
         self._is_turn_of_next = not self._is_turn_of_next
-        for job in others if self._is_turn_of_next else ():
-            if job.priority is first.priority and (not job.has_begun or job.in_prefill):
-                return job if job.has_begun or self._begin(job) else first
-        return first
+        can_run = self._is_turn_of_next and (late.has_begun or self._begin(late))
+        return late if can_run else first
 
     def _run(self, job: Job, others: Sequence[Job]) -> None:
         started = time.perf_counter()

@@ -20,7 +20,7 @@ import argparse
 import asyncio
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -46,7 +46,7 @@ N_ANSWER, N_SUGGESTION = 48, 16
 """Tokens."""
 N_SUGGESTIONS = 4
 """Beside one chat."""
-SOURCE = "".join(f"def scaled_{n}(value):\n    return value * {n}\n\n\n" for n in range(24))
+SOURCE = "".join(f"def scaled_{n}(value):\n    return value * {n}\n\n\n" for n in range(8))
 _SETTLES_S = 3.0
 """After loading the engine measures what calls cost, in the first second without requests."""
 
@@ -55,7 +55,10 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     way: str
     chats_ms: float
     """Until both are answered."""
+    chats_cpu_ms: float
+    """Processor time until then; it says more where other work is going on."""
     edits_ms: float
+    edits_cpu_ms: float
     suggestion_ms_each: list[float]
     n_chat_tokens: int
     """That the chat got while the suggestions were made."""
@@ -67,12 +70,15 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
 class BatchingResult(msgspec.Struct, frozen=True, kw_only=True):
     provenance: Provenance
     model: str
+    quantization: str
     mode: SpeculationMode
     turns: list[Turn]
     n_differ: int
     """Answers that were others when they shared."""
     chats_ms: dict[str, Summary]
+    chats_cpu_ms: dict[str, Summary]
     edits_ms: dict[str, Summary]
+    edits_cpu_ms: dict[str, Summary]
     suggestion_ms: dict[str, Summary]
     chat_tokens: dict[str, Summary]
 
@@ -91,11 +97,12 @@ def request(priority: Priority, heading: str, max_tokens: int) -> GenerationRequ
 
 async def together(
     engine: Engine, requests: Sequence[GenerationRequest]
-) -> tuple[float, list[GenerationResult]]:
-    """Milliseconds until all are answered."""
-    started = time.perf_counter()
+) -> tuple[float, float, list[GenerationResult]]:
+    """Milliseconds until all are answered, and the processor's."""
+    started, ran = time.perf_counter(), time.process_time()
     results = await asyncio.gather(*(engine.submit(each).result() for each in requests))
-    return 1e3 * (time.perf_counter() - started), list(results)
+    ms, cpu_ms = 1e3 * (time.perf_counter() - started), 1e3 * (time.process_time() - ran)
+    return round(ms, 2), round(cpu_ms, 2), list(results)
 
 
 async def beside_a_chat(
@@ -119,7 +126,7 @@ async def beside_a_chat(
     results: list[GenerationResult] = []
     for n in range(N_SUGGESTIONS):
         wanted = request(Priority.INLINE, f"{heading} {n}", N_SUGGESTION)
-        ms, made = await together(engine, [wanted])
+        ms, _, made = await together(engine, [wanted])
         times.append(ms)
         results += made
     n_got = n_tokens - n_before
@@ -135,15 +142,17 @@ async def take_turn(engine: Engine, way: str, n: int) -> tuple[Turn, list[str]]:
         [request(priority, f"{priority.name} {n} {at}", N_ANSWER) for at in range(2)]
         for priority in (Priority.CHAT, Priority.ACTION)
     )
-    chats_ms, of_chats = await together(engine, chats)
-    edits_ms, of_edits = await together(engine, edits)
+    chats_ms, chats_cpu_ms, of_chats = await together(engine, chats)
+    edits_ms, edits_cpu_ms, of_edits = await together(engine, edits)
     suggestion_ms, n_chat_tokens, of_suggestions = await beside_a_chat(engine, f"beside {n}")
     results = [*of_chats, *of_edits, *of_suggestions]
     turn = Turn(
         way=way,
-        chats_ms=round(chats_ms, 2),
-        edits_ms=round(edits_ms, 2),
-        suggestion_ms_each=[round(ms, 2) for ms in suggestion_ms],
+        chats_ms=chats_ms,
+        chats_cpu_ms=chats_cpu_ms,
+        edits_ms=edits_ms,
+        edits_cpu_ms=edits_cpu_ms,
+        suggestion_ms_each=suggestion_ms,
         n_chat_tokens=n_chat_tokens,
         n_steps=sum(result.usage.n_steps for result in results),
         n_shared_steps=sum(result.usage.n_shared_steps for result in results),
@@ -175,22 +184,24 @@ async def measure(options: argparse.Namespace) -> BatchingResult:
                     n_differ += sum(one != other for one, other in pairs)
             print(f"  round {n + 1}", file=sys.stderr, flush=True)
 
-    def summaries(values: dict[str, list[float]]) -> dict[str, Summary]:
-        return {way: summarise(values[way]) for way in (SEPARATE, SHARED)}
+    by_way = {way: [turn for turn in turns if turn.way == way] for way in engines}
 
-    by_way = {way: [turn for turn in turns if turn.way == way] for way in (SEPARATE, SHARED)}
+    def summaries(values: Callable[[Turn], Iterable[float]]) -> dict[str, Summary]:
+        return {way: summarise(v for t in ts for v in values(t)) for way, ts in by_way.items()}
+
     return BatchingResult(
         provenance=described,
         model=model.name,
+        quantization=model.quantization,
         mode=mode,
         turns=turns,
         n_differ=n_differ,
-        chats_ms=summaries({way: [t.chats_ms for t in ts] for way, ts in by_way.items()}),
-        edits_ms=summaries({way: [t.edits_ms for t in ts] for way, ts in by_way.items()}),
-        suggestion_ms=summaries(
-            {way: [ms for t in ts for ms in t.suggestion_ms_each] for way, ts in by_way.items()}
-        ),
-        chat_tokens=summaries({way: [t.n_chat_tokens for t in ts] for way, ts in by_way.items()}),
+        chats_ms=summaries(lambda turn: [turn.chats_ms]),
+        chats_cpu_ms=summaries(lambda turn: [turn.chats_cpu_ms]),
+        edits_ms=summaries(lambda turn: [turn.edits_ms]),
+        edits_cpu_ms=summaries(lambda turn: [turn.edits_cpu_ms]),
+        suggestion_ms=summaries(lambda turn: turn.suggestion_ms_each),
+        chat_tokens=summaries(lambda turn: [turn.n_chat_tokens]),
     )
 
 
@@ -199,7 +210,9 @@ def report(result: BatchingResult) -> str:
     rows = [["medians", SEPARATE, SHARED, "shared / separate"]]
     for name, of in (
         ("two chats, ms", result.chats_ms),
+        ("… of the processor", result.chats_cpu_ms),
         ("two edits, ms", result.edits_ms),
+        ("… of the processor", result.edits_cpu_ms),
         ("a suggestion beside a chat, ms", result.suggestion_ms),
         ("the chat's tokens meanwhile", result.chat_tokens),
     ):
@@ -211,7 +224,7 @@ def report(result: BatchingResult) -> str:
         sum(turn.n_shared_steps for turn in shared),
     )
     return (
-        f"{result.model}, speculate={result.mode}\n{table(rows)}\n"
+        f"{result.model}, {result.quantization}, speculate={result.mode}\n{table(rows)}\n"
         f"{n_shared} of {n_steps} steps shared; {result.n_differ} texts differ"
     )
 

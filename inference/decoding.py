@@ -169,20 +169,27 @@ class Decoder:
     def _evaluate(self, call: Sequence[Part]) -> list[Sequence[Logits]] | None:
         """For each part the logits that are wanted; None if the call was interrupted."""
         spans = [self._span(part) for part in call]
+        fillers = [
+            Span(sequence, self._cache.n_held(sequence), spans[0].tokens)
+            for sequence in self._batching.between([part.job for part in call])
+        ]
         # The runtime takes sequences together only in the order of their numbers.
-        order = sorted(range(len(call)), key=lambda at: spans[at].sequence)
+        ordered = sorted([*spans, *fillers], key=lambda span: span.sequence)
         started = time.perf_counter()
-        evaluation = self._evaluator.evaluate([spans[at] for at in order])
+        evaluation = self._evaluator.evaluate(ordered)
         if not evaluation.completed:
             return None
-        n_rows = sum(part.n_rows for part in call)
+        n_rows = sum(len(span.tokens) for span in ordered)
         self._speculation.costs.record(n_rows, 1e3 * (time.perf_counter() - started))
-        logits: list[Sequence[Logits]] = [()] * len(call)
+        for span in fillers:
+            self._backend.truncate(span.sequence, span.position)
+        n_wanted = {part.job.sequence: part.n_wanted for part in call}
+        wanted: dict[int, Sequence[Logits]] = {}
         end = 0
-        for at in order:
-            end += spans[at].n_logits
-            logits[at] = evaluation.logits[end - call[at].n_wanted : end]
-        return logits
+        for span in ordered:
+            end += span.n_logits
+            wanted[span.sequence] = evaluation.logits[end - n_wanted.get(span.sequence, 0) : end]
+        return [wanted[span.sequence] for span in spans]
 
     def _span(self, part: Part) -> Span:
         job, n_wanted = part.job, part.n_wanted

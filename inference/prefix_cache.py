@@ -24,8 +24,8 @@ MIN_FORKED_TOKENS = 64
 HALVING_AGE = 32
 """A slot that was not used for this many requests counts half as likely to be used again."""
 NEIGHBOUR_WORTH = 64
-"""Tokens that may have to be evaluated again so that a slot lies beside one that is in use: only
-such slots can share a call (`inference.batching`)."""
+"""Tokens that may have to be evaluated again so that a slot lies beside one that is in use: such
+slots share a call best (`inference.batching`)."""
 STALE_TAIL_WEIGHT = 0.1
 """What a later request of the same document or conversation leaves behind is seldom wanted."""
 
@@ -219,6 +219,10 @@ class PrefixCache:
     def is_exact(self, index: int, n_tokens: int) -> bool:
         """Whether the slot's first tokens have the bits that any other calls would give them."""
         return self._slots[index].n_exact >= n_tokens
+
+    def n_held(self, index: int) -> int:
+        """Tokens in the slot."""
+        return len(self._slots[index].tokens)
 
     def release(self, index: int) -> None:
         """The request is over; its slot can be reused or taken by others."""

@@ -74,7 +74,7 @@ class Runner:
         self._known = KnownRows(
             len(backend.vocabulary), is_enabled=use_prefix_cache and keep_logits
         )
-        self._batching = Batching(backend, self._speculation, is_enabled=share_decodes)
+        self._batching = Batching(backend, self._speculation, self._cache, is_enabled=share_decodes)
         self._decoder = Decoder(
             backend,
             self._evaluator,

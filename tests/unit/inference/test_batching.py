@@ -281,6 +281,43 @@ def test_each_pays_its_share() -> None:
     assert all(len(batch) == 2 for batch in bench.backend.batches[before:])
 
 
+def with_one_between(n_ctx: int = 512) -> tuple[Sharing, Told, Told]:
+    """A suggestion and a chat with a sequence between theirs that holds 60 tokens."""
+    bench = Sharing(FakeBackend(predict=endless, n_ctx=n_ctx))
+    chat = bench.submit("c" * 20, CHAT, max_tokens=30)
+    bench.decode(chat)
+    between = bench.submit("a" * 60, ACTION)
+    bench.decode(between)
+    inline = bench.submit("i" * 20, INLINE, max_tokens=20)
+    bench.decode(inline)
+    bench.runner.cancel(between.job)
+    assert (chat.job.sequence, between.job.sequence, inline.job.sequence) == (0, 1, 2)
+    return bench, chat, inline
+
+
+def test_what_lies_between_gets_rows_that_are_dropped_again() -> None:
+    bench, chat, inline = with_one_between()
+    held = bench.backend.sequences[1][:]
+    bench.step()
+    assert bench.together == (0, 1, 2)
+    assert [span.n_logits for span in bench.backend.batches[-1]] == [2, 0, 2]
+    assert bench.backend.sequences[1] == held
+    bench.run()
+    assert chat.result.text == alone("c" * 20, CHAT, 30).text
+    assert inline.result.text == alone("i" * 20, INLINE, 20).text
+    again = bench.submit("a" * 60, ACTION)
+    bench.run()
+    assert again.result.usage.n_reused_tokens > 50
+    assert again.result.text == alone("a" * 60, ACTION).text
+
+
+def test_what_lies_between_and_is_full_keeps_them_apart() -> None:
+    bench, _, _ = with_one_between(n_ctx=61)
+    assert len(bench.backend.sequences[1]) >= 60
+    bench.step()
+    assert bench.together == (2,)
+
+
 @pytest.mark.parametrize("is_first", [True, False])
 def test_a_cancel_ends_one_of_them_and_lets_the_call_through(*, is_first: bool) -> None:
     bench = Sharing()

@@ -84,10 +84,11 @@ class Decoder:
             for part in call:
                 part.job.n_interruptions += 1
             return [None] * len(call)
-        reasons = [self._use(*each) for each in zip(call, logits, strict=True)]
-        for part in call:
-            part.job.n_shared_steps += len(call) > 1
-        return reasons
+        is_shared = len(call) > 1
+        return [
+            self._use(part, rows, is_shared=is_shared)
+            for part, rows in zip(call, logits, strict=True)
+        ]
 
     def go_through(self, job: Job, known: Known) -> FinishReason | None:
         """Chooses from what an earlier request has computed for the same prompt."""
@@ -200,12 +201,13 @@ class Decoder:
         tokens = [*job.tokens[part.start : part.end], *part.drafts]
         return Span(job.sequence, part.start, tokens, min(n_logits, len(tokens)))
 
-    def _use(self, part: Part, logits: Sequence[Logits]) -> FinishReason | None:
+    def _use(self, part: Part, logits: Sequence[Logits], *, is_shared: bool) -> FinishReason | None:
         """Notes what was evaluated, and chooses from it. Returns why the job is over, or None."""
         job = part.job
         self._note(part, logits)
         reason: FinishReason | None = None
         if logits and not job.is_cancelled:
+            job.n_shared_steps += is_shared
             reason = self._choose(job, logits, part.drafts)
             if part.drafts and job.speculator is not None:
                 job.speculator.settle(job.n_past - part.end)

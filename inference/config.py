@@ -42,6 +42,9 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Order of fill-in-the-middle prompts; None takes the model family's from the catalogue."""
     speculate: SpeculationMode = SpeculationMode.AUTO
     """When drafted tokens are checked; docs/engine.md says what `AUTO` decides by."""
+    share_decodes: bool = True
+    """Let requests that decode at once share a call of the runtime where that changes no bit and is
+    cheaper (`inference/batching.py`). False is a call each; for tests and comparisons."""
     use_token_healing: bool = True
     """Back up over what was typed of a word and let the model choose its tokens anew, constrained
     to the typed characters. False ends the prompt wherever the cursor is."""

@@ -1,4 +1,4 @@
-"""One call of the runtime for one job: what goes into it, and what comes of it."""
+"""One call of the runtime: what goes into it, for one job or several, and what comes of it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from inference.backends.base import Backend, Logits, RowPolicy, Span
+from inference.batching import Batching
 from inference.chunks import PrefillChunk, next_chunk
 from inference.errors import BackendError
 from inference.evaluator import Evaluator
@@ -18,18 +19,30 @@ from inference.types import FinishReason, Priority
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """Tokens `start` … `end - 1` of a job, and drafted ones behind them."""
+class Part:
+    """Of a call, for one job: its tokens `start` … `end - 1`, and drafted ones behind them."""
 
+    job: Job
     start: int
     end: int
     drafts: Sequence[int]
     rows: RowPolicy
     """What it obeys."""
 
+    @property
+    def n_rows(self) -> int:
+        return self.end - self.start + len(self.drafts)
+
+    @property
+    def n_wanted(self) -> int:
+        """Rows from which tokens are chosen: after the newest token and each drafted one; none
+        before a prompt's end."""
+        return 1 + len(self.drafts) if self.end == len(self.job.tokens) else 0
+
 
 class Decoder:
-    """Evaluates prompts in chunks, then the newest token with drafted ones behind it."""
+    """Evaluates prompts in chunks, then the newest token with drafted ones behind it, of several
+    jobs at once where that is worth it."""
 
     def __init__(
         self,
@@ -37,28 +50,54 @@ class Decoder:
         evaluator: Evaluator,
         cache: PrefixCache,
         speculation: Speculation,
+        *,
         known: KnownRows,
+        batching: Batching,
     ) -> None:
         self._backend = backend
         self._evaluator = evaluator
         self._cache = cache
         self._speculation = speculation
         self._known = known
+        self._batching = batching
 
-    def step(self, job: Job) -> FinishReason | None:
-        """Makes one call for a job that has a sequence. Returns why it is over, or None."""
-        if job.known is not None:
-            known, job.known = job.known, None
-            return self._go_through(job, known)
-        call = self._next_call(job)
-        logits = self._evaluate(job, call)
-        reason: FinishReason | None = None
-        if logits and not job.is_cancelled:
-            reason = self._choose(job, logits, call.drafts)
-            if call.drafts and job.speculator is not None:
-                job.speculator.settle(job.n_past - call.end)
-        if logits and call.drafts:
-            self._drop_rejected(job)
+    def next_call(self, job: Job, others: Sequence[Job] = ()) -> list[Part]:
+        """What to evaluate next for a job that has a sequence, and along with it for others.
+
+        Makes room for it too, where it goes back over tokens that are evaluated already.
+        """
+        is_decoding = not job.in_prefill
+        first = self._next_part(job, self._rows(job))
+        if not (others and is_decoding):
+            return [first]
+        parts = [first]
+        for other in self._batching.companions(job, first.n_rows, others):
+            multiple = self._speculation.rows(other.request).multiple
+            rows = RowPolicy(maximum=first.n_rows, minimum=first.n_rows, multiple=multiple)
+            parts.append(self._next_part(other, rows))
+        return parts
+
+    def make(self, call: Sequence[Part]) -> list[FinishReason | None]:
+        """Returns for each part why its job is over, or None."""
+        logits = self._evaluate(call)
+        if logits is None:
+            for part in call:
+                part.job.n_interruptions += 1
+            return [None] * len(call)
+        is_shared = len(call) > 1
+        return [
+            self._use(part, rows, is_shared=is_shared)
+            for part, rows in zip(call, logits, strict=True)
+        ]
+
+    def go_through(self, job: Job, known: Known) -> FinishReason | None:
+        """Chooses from what an earlier request has computed for the same prompt."""
+        n_prompt = job.n_past
+        reason = self._choose(job, known.rows, known.tokens, is_new=False)
+        job.n_known = job.n_past - n_prompt
+        if known.slot is not None:
+            self._known.take_over(job.id, job.n_known)
+            self.cut(job, job.n_past)
         return reason
 
     def cut(self, job: Job, n_tokens: int) -> None:
@@ -70,20 +109,7 @@ class Decoder:
         job.n_past = n_tokens
         self._cache.truncate(job.sequence, n_tokens)
 
-    def _go_through(self, job: Job, known: Known) -> FinishReason | None:
-        """Chooses from what an earlier request has computed for the same prompt."""
-        n_prompt = job.n_past
-        reason = self._choose(job, known.rows, known.tokens, is_new=False)
-        job.n_known = job.n_past - n_prompt
-        if known.slot is not None:
-            self._known.take_over(job.id, job.n_known)
-            self.cut(job, job.n_past)
-        return reason
-
-    def _next_call(self, job: Job) -> Call:
-        """Makes room for it too, where it goes back over tokens that are evaluated already."""
-        assert job.sequence is not None
-        rows = self._rows(job)
+    def _next_part(self, job: Job, rows: RowPolicy) -> Part:
         end = next((stop for stop in job.stops if stop > job.n_past), len(job.tokens))
         can_go_back = self._backend.can_truncate
         chunk = next_chunk(job.n_past, end, rows, can_go_back=can_go_back)
@@ -105,8 +131,8 @@ class Decoder:
             job.n_reused = min(job.n_reused, job.n_past)
             if job.n_past != chunk.start:
                 # The backend could not; it begins anew.
-                return self._next_call(job)
-        return Call(chunk.start, chunk.end, drafts, rows)
+                return self._next_part(job, self._rows(job))
+        return Part(job, chunk.start, chunk.end, drafts, rows)
 
     def _rows(self, job: Job) -> RowPolicy:
         """What a job's next call must have."""
@@ -142,39 +168,68 @@ class Decoder:
             drafts += [job.tokens[-1]] * n_missing
         return drafts
 
-    def _evaluate(self, job: Job, call: Call) -> Sequence[Logits] | None:
-        """Logits after the newest token and each drafted one; none before a prompt's end.
+    def _evaluate(self, call: Sequence[Part]) -> list[Sequence[Logits]] | None:
+        """For each part the logits that are wanted; None if the call was interrupted."""
+        spans = [self._span(part) for part in call]
+        fillers = [
+            Span(sequence, self._cache.n_held(sequence), spans[0].tokens)
+            for sequence in self._batching.between([part.job for part in call])
+        ]
+        # The runtime takes sequences together only in the order of their numbers.
+        ordered = sorted([*spans, *fillers], key=lambda span: span.sequence)
+        started = time.perf_counter()
+        evaluation = self._evaluator.evaluate(ordered)
+        if not evaluation.completed:
+            return None
+        n_rows = sum(len(span.tokens) for span in ordered)
+        self._speculation.costs.record(n_rows, 1e3 * (time.perf_counter() - started))
+        for span in fillers:
+            self._backend.truncate(span.sequence, span.position)
+        n_wanted = {part.job.sequence: part.n_wanted for part in call}
+        wanted: dict[int, Sequence[Logits]] = {}
+        end = 0
+        for span in ordered:
+            end += span.n_logits
+            wanted[span.sequence] = evaluation.logits[end - n_wanted.get(span.sequence, 0) : end]
+        return [wanted[span.sequence] for span in spans]
 
-        None if the call was interrupted.
-        """
+    def _span(self, part: Part) -> Span:
+        job, n_wanted = part.job, part.n_wanted
         assert job.sequence is not None
-        # Rows in the calls of a prompt agree; tokens decoded in such calls count like a prompt's.
-        is_exact = call.rows.satisfies(self._backend.rows)
-        tokens = job.tokens[call.start : call.end]
-        n_wanted = 1 + len(call.drafts) if call.end == len(job.tokens) else 0
-        span_tokens = [*tokens, *call.drafts]
         # The last layer is computed for these rows alone, so they too must be of a number that
         # agrees with others.
         n_logits = self._speculation.rows(job.request).padded(n_wanted) if n_wanted else 0
-        span = Span(job.sequence, call.start, span_tokens, min(n_logits, len(span_tokens)))
-        started = time.perf_counter()
-        evaluation = self._evaluator.evaluate([span])
-        if not evaluation.completed:
-            job.n_interruptions += 1
-            return None
-        self._speculation.costs.record(len(span.tokens), 1e3 * (time.perf_counter() - started))
+        tokens = [*job.tokens[part.start : part.end], *part.drafts]
+        return Span(job.sequence, part.start, tokens, min(n_logits, len(tokens)))
+
+    def _use(self, part: Part, logits: Sequence[Logits], *, is_shared: bool) -> FinishReason | None:
+        """Notes what was evaluated, and chooses from it. Returns why the job is over, or None."""
+        job = part.job
+        self._note(part, logits)
+        reason: FinishReason | None = None
+        if logits and not job.is_cancelled:
+            job.n_shared_steps += is_shared
+            reason = self._choose(job, logits, part.drafts)
+            if part.drafts and job.speculator is not None:
+                job.speculator.settle(job.n_past - part.end)
+        if logits and part.drafts:
+            self._drop_rejected(job)
+        return reason
+
+    def _note(self, part: Part, logits: Sequence[Logits]) -> None:
+        job = part.job
+        assert job.sequence is not None
         job.n_interruptions = 0
-        self._cache.record(
-            job.sequence, call.start, tokens, exact=is_exact, n_rows=len(span.tokens)
-        )
-        job.n_past = call.end
-        is_end = call.end == job.n_prompt and self._cache.keeps_states
-        if (call.end in job.stops or is_end) and not call.drafts:
+        # Rows in the calls of a prompt agree; tokens decoded in such calls count like a prompt's.
+        is_exact = part.rows.satisfies(self._backend.rows)
+        tokens = job.tokens[part.start : part.end]
+        self._cache.record(job.sequence, part.start, tokens, exact=is_exact, n_rows=part.n_rows)
+        job.n_past = part.end
+        is_end = part.end == job.n_prompt and self._cache.keeps_states
+        if (part.end in job.stops or is_end) and not part.drafts:
             self._save(job)
-        logits = evaluation.logits[len(evaluation.logits) - n_wanted :]
-        if call.end == job.n_prompt and self._cache.is_exact(job.sequence, job.n_prompt):
+        if part.end == job.n_prompt and self._cache.is_exact(job.sequence, job.n_prompt):
             self._known.note_prompt(job.tokens, self._speculation.rows(job.request), logits[0])
-        return logits
 
     def _save(self, job: Job) -> None:
         assert job.sequence is not None

@@ -228,6 +228,7 @@ class Engine:
             model.prompts,
             use_prefix_cache=self._config.use_prefix_cache,
             keep_logits=self._config.keep_logits,
+            share_decodes=self._config.share_decodes,
             speculation=model.speculation,
             adapt_threads=self._config.adapt_threads,
             wake=self._wake,

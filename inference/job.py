@@ -29,6 +29,8 @@ from inference.types import (
 Event = Chunk | GenerationResult | InferenceError
 """What a job tells its caller: any number of chunks, then one of the others."""
 
+MAX_INTERRUPTIONS = 3
+"""A prefill call that was given up so often in a row is let through, or it would never end."""
 _ids = itertools.count(1)
 
 
@@ -70,6 +72,7 @@ class Job:
         self._first_text: float | None = None
         self._constraint = b""
         self.n_steps = 0
+        self.n_shared_steps = 0
         self._n_dropped_messages = 0
         self._n_decoded = 0
         self._token_ids: list[int] = []
@@ -106,6 +109,16 @@ class Job:
         """Whether its text must not depend on what is cached. A conversation may reuse its own
         decoded answers, as evaluating them again could take many seconds."""
         return self.priority is not Priority.CHAT
+
+    def gives_way_to(self, other: Job) -> bool:
+        """Whether what is evaluated for this job is given up for a new one."""
+        if not self.in_prefill or other.priority >= self.priority:
+            return False
+        if self.priority is not Priority.WARMUP:
+            return self.n_interruptions < MAX_INTERRUPTIONS
+        # What was begun for the same place is likely to be a part of the new prompt.
+        hint = self.request.sequence_hint
+        return not hint or hint != other.request.sequence_hint
 
     def begin(
         self,
@@ -217,6 +230,7 @@ class Job:
             n_known_tokens=self.n_known,
             n_put_off_tokens=self.n_put_off,
             n_steps=self.n_steps,
+            n_shared_steps=self.n_shared_steps,
             drafters=dict(self.speculator.counts) if self.speculator else {},
             n_dropped_messages=self._n_dropped_messages,
             queue_ms=1e3 * ((self._begun or now) - self._submitted),

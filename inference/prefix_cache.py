@@ -23,6 +23,9 @@ MIN_FORKED_TOKENS = 64
 """Copying a slot costs about as much as evaluating this many tokens."""
 HALVING_AGE = 32
 """A slot that was not used for this many requests counts half as likely to be used again."""
+NEIGHBOUR_WORTH = 64
+"""Tokens that may have to be evaluated again so that a slot lies beside one that is in use: such
+slots share a call best (`inference.batching`)."""
 STALE_TAIL_WEIGHT = 0.1
 """What a later request of the same document or conversation leaves behind is seldom wanted."""
 
@@ -145,6 +148,7 @@ class PrefixCache:
         keep: str | None = None,
         is_end_known: bool = False,
         begun: tuple[int, int] | None = None,
+        wants_neighbour: bool = False,
     ) -> Lease | None:
         """The slot to evaluate `prompt` in; None if all are busy, or the only one that is not is
         the one last used with the hint `keep`.
@@ -154,12 +158,14 @@ class PrefixCache:
                 Otherwise at least its last token is left to be, as its logits are wanted.
             begun: a slot, and how many tokens of an answer to this prompt it holds, which are to
                 be kept there if all of the prompt is reused in it.
+            wants_neighbour: whether the request can share calls with one in the slot beside.
         """
         self._clock += 1
         options = list(self._options(list(prompt), hint, exact=exact, keep=keep, end=is_end_known))
         if not options:
             return None
-        best = max(options, key=lambda option: option.worth)
+        beside = self._beside_those_in_use() if wants_neighbour else set[int]()
+        best = max(options, key=lambda o: o.worth + NEIGHBOUR_WORTH * (o.target.index in beside))
         slot, source, reuse = best.target, best.source, best.reuse
         if source is not slot:
             slot.tokens, slot.n_exact = source.tokens[:], source.n_exact
@@ -224,6 +230,10 @@ class PrefixCache:
         """Whether the slot's first tokens have the bits that any other calls would give them."""
         return self._slots[index].n_exact >= n_tokens
 
+    def n_held(self, index: int) -> int:
+        """Tokens in the slot."""
+        return len(self._slots[index].tokens)
+
     def release(self, index: int) -> None:
         """The request is over; its slot can be reused or taken by others."""
         slot = self._slots[index]
@@ -253,6 +263,12 @@ class PrefixCache:
                 loss = self._worth(target, len(target.tokens)) + MIN_FORKED_TOKENS
                 options.append(_Option(target, source, reuse, reuse.n_tokens - loss))
         return options
+
+    def _beside_those_in_use(self) -> set[int]:
+        """Or beside the one that was last, which is likely to be soon again."""
+        newest = max(self._slots, key=lambda slot: slot.last_used)
+        used = [slot for slot in self._slots if slot.is_busy] or [newest] * bool(newest.tokens)
+        return {slot.index + step for slot in used for step in (-1, 1)}
 
     def _stops(self, reuse: _Reuse, n_prompt: int) -> tuple[int, ...]:
         if not self._checkpoints.is_enabled:

@@ -1,18 +1,19 @@
 """What the engine thread runs: one step at a time, synchronous, no asyncio.
 
-`step` makes one call of the runtime for one job and returns: a chunk of its prompt, or the newest
-token with the drafted ones behind it, from which the next tokens are chosen. Between steps
-cancels take effect and a higher priority goes first; a job that was set aside keeps its sequence
-and goes on where it stopped.
+`step` makes one call of the runtime and returns: a chunk of one job's prompt, or the newest token
+with the drafted ones behind it, from which the next tokens are chosen, of one job or of several
+that share the call. Between steps cancels take effect and a higher priority goes first; a job that
+was set aside keeps its sequence and goes on where it stopped.
 """
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from inference.backends.base import Backend
+from inference.batching import Batching
 from inference.constrained import Constrained
 from inference.decoding import Decoder
 from inference.errors import GrammarError, InferenceError
@@ -38,9 +39,6 @@ from inference.types import (
     SpeculationMode,
 )
 
-MAX_INTERRUPTIONS = 3
-"""A prefill call that was given up so often in a row is let through, or it would never end."""
-
 
 class Runner:
     """`submit` and `cancel` may be called from any thread, all else from the engine thread."""
@@ -52,6 +50,7 @@ class Runner:
         *,
         use_prefix_cache: bool = True,
         keep_logits: bool = True,
+        share_decodes: bool = True,
         speculation: Speculation | None = None,
         adapt_threads: bool = True,
         wake: Callable[[], None] = lambda: None,
@@ -77,8 +76,14 @@ class Runner:
         self._known = KnownRows(
             len(backend.vocabulary), is_enabled=use_prefix_cache and keep_logits
         )
+        self._batching = Batching(backend, self._speculation, self._cache, is_enabled=share_decodes)
         self._decoder = Decoder(
-            backend, self._evaluator, self._cache, self._speculation, self._known
+            backend,
+            self._evaluator,
+            self._cache,
+            self._speculation,
+            known=self._known,
+            batching=self._batching,
         )
         self._scheduler: Scheduler[Job] = Scheduler()
         patience = Patience(prompts, self._cache, self._evaluator)
@@ -88,7 +93,9 @@ class Runner:
         self._wake = wake
         self._submitted: deque[Job] = deque()
         self._cancelled: deque[Job] = deque()
-        self._evaluating: Job | None = None
+        self._evaluating: tuple[Job, ...] = ()
+        """The jobs of the call that runs; the first one decided on it."""
+        self._is_turn_of_next = False
         self._calibration: Calibration | None = None
         if speculation is not None:
             self._calibration = Calibration(backend, self._evaluator, speculation.costs)
@@ -96,8 +103,8 @@ class Runner:
 
     def submit(self, job: Job) -> None:
         self._submitted.append(job)
-        current = self._evaluating
-        if self._is_measuring or (current is not None and _gives_way(current, job)):
+        evaluating = self._evaluating
+        if self._is_measuring or (evaluating and evaluating[0].gives_way_to(job)):
             self._backend.interrupt()
         self._wake()
 
@@ -110,7 +117,10 @@ class Runner:
         job.finishes_prompt = finish_prompt
         job.is_cancelled = True
         self._cancelled.append(job)
-        if self._evaluating is job and not (finish_prompt and job.in_prefill):
+        evaluating = self._evaluating
+        # A call in which others have a part is a decode step, and soon over.
+        is_unwanted = job in evaluating and all(other.is_cancelled for other in evaluating)
+        if is_unwanted and not (finish_prompt and job.in_prefill):
             self._backend.interrupt()
         self._wake()
 
@@ -137,10 +147,13 @@ class Runner:
         # one that came before it belongs to a job that is looked at now.
         self._backend.rearm()
         self._take_in()
-        for job in self._scheduler.jobs():
-            if job.has_begun or self._begin(job):
+        jobs = self._scheduler.jobs()
+        for first in jobs:
+            if first.has_begun or self._begin(first):
+                others = [job for job in jobs if job is not first]
+                job = self._brought_along(first, others)
                 if not job.is_cancelled:
-                    self._run(job)
+                    self._run(job, others)
                 return True
         return False
 
@@ -241,6 +254,7 @@ class Runner:
             keep=job.keeps,
             is_end_known=known is not None,
             begun=known and known.begun,
+            wants_neighbour=self._batching.may_share(job),
         )
         if lease is None:
             return False
@@ -260,20 +274,40 @@ class Runner:
                 self._known.begin(job.id, lease.slot, job.tokens, rows)
         return True
 
-    def _run(self, job: Job) -> None:
+    def _brought_along(self, first: Job, others: Sequence[Job]) -> Job:
+        """The first job; or, in every second step in which it would gain by company, another one of
+        its priority whose prompt is not evaluated yet."""
+        equals = (job for job in others if job.priority is first.priority)
+        late = next((job for job in equals if not job.has_begun or job.in_prefill), None)
+        if late is None or first.in_prefill or not self._batching.wants_company(first, others):
+            return first
+        self._is_turn_of_next = not self._is_turn_of_next
+        can_run = self._is_turn_of_next and (late.has_begun or self._begin(late))
+        return late if can_run else first
+
+    def _run(self, job: Job, others: Sequence[Job]) -> None:
         started = time.perf_counter()
         is_prefill = job.in_prefill
-        self._evaluating = job
+        done: list[tuple[Job, FinishReason | None]]
+        self._evaluating = (job,)
         try:
-            reason = self._decoder.step(job)
+            if job.known is not None:
+                known, job.known = job.known, None
+                done = [(job, self._decoder.go_through(job, known))]
+            else:
+                call = self._decoder.next_call(job, others)
+                self._evaluating = tuple(part.job for part in call)
+                done = list(zip(self._evaluating, self._decoder.make(call), strict=True))
         finally:
-            self._evaluating = None
+            self._evaluating = ()
         elapsed_ms = 1e3 * (time.perf_counter() - started)
         if is_prefill:
             job.prefill_ms += elapsed_ms
-        self._scheduler.charge(job, elapsed_ms)
-        if reason is not None:
-            self._end(job, reason)
+        for each, _ in done:
+            self._scheduler.charge(each, elapsed_ms / len(done))
+        for each, reason in done:
+            if reason is not None:
+                self._end(each, reason)
 
     def _end(self, job: Job, reason: FinishReason) -> None:
         """Ends a job once; a cancel may come after the end."""
@@ -290,14 +324,3 @@ class Runner:
         is_wanted = job.is_cancelled and job.finishes_prompt and job.has_begun and job.in_prefill
         if is_wanted and self._cache.is_enabled:
             self._ahead.read_rest(job)
-
-
-def _gives_way(current: Job, job: Job) -> bool:
-    """Whether what is evaluated is given up for a new job."""
-    if not current.in_prefill or job.priority >= current.priority:
-        return False
-    if current.priority is not Priority.WARMUP:
-        return current.n_interruptions < MAX_INTERRUPTIONS
-    # What was begun for the same place is likely to be a part of the new prompt.
-    hint = current.request.sequence_hint
-    return not hint or hint != job.request.sequence_hint

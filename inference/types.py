@@ -178,6 +178,8 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """By how many the prompt was shorter than the whole one, for which there was no patience."""
     n_steps: int = 0
     """Calls of the runtime that chose tokens; without speculation as many as decoded tokens."""
+    n_shared_steps: int = 0
+    """Of these, calls in which other requests had a part."""
     n_dropped_messages: int = 0
     """Of a conversation that was too long: its oldest ones, which the model did not see."""
     queue_ms: float = 0.0

@@ -181,7 +181,11 @@ class Backend(Protocol):
         ...
 
     def evaluate(self, spans: Sequence[Span]) -> Evaluation:
-        """Raises `BackendError` if the runtime fails. Blocks, without holding the GIL."""
+        """Spans of several sequences are evaluated together, in a call of the kind that the sum of
+        their rows makes, if they are of one length and in the order of their sequences, of which
+        none between is left out.
+
+        Raises `BackendError` if the runtime fails. Blocks, without holding the GIL."""
         ...
 
     def truncate(self, sequence: int, n_tokens: int) -> bool:

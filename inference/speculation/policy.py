@@ -72,6 +72,12 @@ class Speculation:
             return False
         return self._is_for_all or (self._is_for_edits and bool(request.old_text))
 
+    def agrees_in_company(self, request: GenerationRequest) -> bool:
+        """Whether this request's rows have the same bits whatever else is in the call, as long as
+        each part of it has the rows that its own request must have."""
+        rows = self.rows(request)
+        return rows.minimum > 1 and rows.satisfies(self._edit_rows)
+
     def speculator(
         self, drafters: Sequence[Drafter], model: ModelDrafts | None = None
     ) -> Speculator:

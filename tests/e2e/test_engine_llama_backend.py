@@ -156,6 +156,33 @@ def test_several_sequences_in_one_call(backend: LlamaCppBackend) -> None:
     assert all((row == evaluation.logits[0]).all() for row in evaluation.logits)
 
 
+def test_rows_in_company_are_the_same_bits(backend: LlamaCppBackend) -> None:
+    """Beside sequences of other lengths, which attention then passes over the length of."""
+    chance = random.Random(2)
+    tokens = backend.vocabulary.tokenize(TEXT)
+    starts = [chance.choice((2, 40, 300, 700)) for _ in range(backend.n_sequences)]
+    for sequence, start in enumerate(starts):
+        for at in range(0, start, 50):
+            backend.evaluate([Span(sequence, at, tokens[at : min(at + 50, start)])])
+    for _ in range(40):
+        n_rows, first = chance.choice((2, 3, 4, 8)), chance.randrange(backend.n_sequences - 1)
+        last = min(first + chance.randint(1, 3), backend.n_sequences - 1)
+        company = range(first, last + 1)
+
+        def span(sequence: int, n_rows: int = n_rows) -> Span:
+            start = starts[sequence]
+            return Span(sequence, start, tokens[start : start + n_rows], n_logits=n_rows)
+
+        together = np.stack(backend.evaluate([span(sequence) for sequence in company]).logits)
+        together = together.copy()
+        for at, sequence in enumerate(company):
+            backend.truncate(sequence, starts[sequence])
+            alone = backend.evaluate([span(sequence, 2)]).logits
+            backend.truncate(sequence, starts[sequence])
+            for row in range(2):
+                assert (together[at * n_rows + row] == alone[row]).all()
+
+
 async def test_other_threads_are_refused(backend: LlamaCppBackend) -> None:
     with pytest.raises(RuntimeError, match="thread"):
         await asyncio.to_thread(backend.evaluate, [Span(0, 0, [1])])

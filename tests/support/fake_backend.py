@@ -104,7 +104,7 @@ def make_summary(*, has_fim: bool = True) -> ModelSummary:
 
 
 class FakeBackend:
-    """See the module. What was evaluated is in `calls`."""
+    """See the module. What was evaluated is in `calls`, and what of it together in `batches`."""
 
     name = "toy"
     n_threads = 1
@@ -135,6 +135,7 @@ class FakeBackend:
         self.predict = predict
         self.sequences: list[list[int]] = [[] for _ in range(n_sequences)]
         self.calls: list[Span] = []
+        self.batches: list[tuple[Span, ...]] = []
         self.during_evaluation: Callable[[Span], None] = lambda _span: None
         """Called in the middle of each evaluation; may interrupt or raise."""
         self.is_closed = False
@@ -151,15 +152,19 @@ class FakeBackend:
 
     def evaluate(self, spans: Sequence[Span]) -> Evaluation:
         self._check_thread()
+        assert sum(len(span.tokens) for span in spans) <= self.rows.maximum
+        assert sum(span.n_logits for span in spans) <= self.max_logits
+        self._check_is_one_part(spans)
         for span in spans:
             held = self.sequences[span.sequence]
             assert span.position == len(held), "a gap, or tokens that were not cut"
-            assert 0 < len(span.tokens) <= self.rows.maximum
+            assert len(span.tokens) > 0
             assert len(held) + len(span.tokens) <= self.n_ctx, "beyond the context"
             assert all(0 <= token < N_VOCAB for token in span.tokens)
             self.during_evaluation(span)
         if self._is_interrupted:
             return Evaluation(completed=False)
+        self.batches.append(tuple(spans))
         logits: list[np.ndarray[tuple[int], np.dtype[np.float32]]] = []
         for span in spans:
             self.calls.append(span)
@@ -225,6 +230,14 @@ class FakeBackend:
         scores += np.arange(N_VOCAB, dtype=np.float32) / N_VOCAB
         scores[self.predict(tokens)] = 10.0
         return scores
+
+    def _check_is_one_part(self, spans: Sequence[Span]) -> None:
+        """llama.cpp would evaluate anything else in several calls of other kinds."""
+        assert len({len(span.tokens) for span in spans}) == 1, "of several lengths"
+        first = spans[0].sequence
+        sequences = [span.sequence for span in spans]
+        assert sequences == list(range(first, first + len(spans))), "not one after the other"
+        assert len(spans) == 1 or (self.can_truncate and len(spans[0].tokens) >= 2)
 
     def _check_thread(self) -> None:
         assert threading.get_ident() == self._thread, "used from a foreign thread"

@@ -222,3 +222,26 @@ def test_common_length() -> None:
         b = a[:n] + [-1] * (1000 - n)
         assert common_length(a, b, 1000) == n
         assert common_length(a, b, 300) == min(n, 300)
+
+
+def test_what_can_share_calls_lies_beside_what_is_in_use() -> None:
+    cache = PrefixCache(4)
+    for start in (0, 1000, 2000, 3000):
+        fill(cache, tokens(start, 100))
+    busy = cache.acquire([*tokens(3000, 100), 5])
+    assert busy is not None
+    assert busy.slot == 3
+    # The oldest is the cheapest to lose, but slot 2 is not much dearer.
+    for wants_neighbour, slot in ((False, 0), (True, 2)):
+        lease = cache.acquire([9, 9], wants_neighbour=wants_neighbour)
+        assert lease is not None
+        assert lease.slot == slot
+        cache.release(slot)
+
+
+def test_a_neighbour_is_not_worth_a_long_prompt() -> None:
+    cache = PrefixCache(4)
+    for start in (0, 1000, 2000, 3000):
+        fill(cache, tokens(start, 300))
+    assert cache.acquire([*tokens(3000, 300), 5]) == Lease(3, 300)
+    assert cache.acquire([*tokens(0, 300), 5], wants_neighbour=True) == Lease(0, 300)

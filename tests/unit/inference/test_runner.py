@@ -8,8 +8,7 @@ import pytest
 
 from inference.backends.base import RowPolicy, Span
 from inference.errors import BackendError, EngineClosedError, PromptTooLongError
-from inference.job import Job
-from inference.runner import MAX_INTERRUPTIONS
+from inference.job import MAX_INTERRUPTIONS, Job
 from inference.types import (
     Chunk,
     FimPrompt,

@@ -179,7 +179,7 @@ async def test_what_makes_it_fast_changes_no_text(name: str, tmp_path: Path) -> 
             if chance.random() < 0.2:
                 await disturb(fast, editing, chance)
             wanted = case(editing, n, chance)
-            if chance.random() < 0.3:
+            if chance.random() < 0.5:
                 await anticipate(fast, wanted, chance)
             one, other = await asyncio.gather(
                 fast.submit(wanted).result(), plain.submit(wanted).result()

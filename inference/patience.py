@@ -21,6 +21,8 @@ from inference.types import GenerationRequest
 
 MIN_WINDOW_TOKENS = 128
 """Some ten lines: less says too little."""
+LAST_PART_MS = 30.0
+"""What a key may still wait for the whole, when there is something else to answer from."""
 MAX_SHARE = 0.5
 """Of what the whole prompt would take: a shorter one that takes more is not worth it."""
 
@@ -37,15 +39,24 @@ class Patience:
         self._cache = cache
         self._evaluator = evaluator
 
-    def shorter(self, request: GenerationRequest, whole: BuiltPrompt) -> BuiltPrompt | None:
-        """What is to be answered from instead of `whole`; None: that is quick enough."""
+    def shorter(
+        self, request: GenerationRequest, whole: BuiltPrompt, *, is_being_read: bool = False
+    ) -> BuiltPrompt | None:
+        """What is to be answered from instead of `whole`; None: that is quick enough.
+
+        Args:
+            is_being_read: whether `whole` is, while keys are answered from less. Then none of them
+                has to wait for its last part.
+        """
         patience_ms, ms_per_token = request.patience_ms, self._evaluator.prompt_ms_per_token
         if patience_ms is None or ms_per_token is None or not self._has_room:
             return None
+        n_tokens = window_tokens(patience_ms / ms_per_token)
+        if is_being_read:
+            patience_ms = min(patience_ms, LAST_PART_MS)
         n_new = self._n_new(whole)
         if n_new * ms_per_token <= patience_ms:
             return None
-        n_tokens = window_tokens(patience_ms / ms_per_token)
         shorter = self._prompts.build(request, window_tokens=n_tokens)
         return shorter if self._n_new(shorter) <= MAX_SHARE * n_new else None
 

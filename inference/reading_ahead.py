@@ -41,8 +41,9 @@ class ReadingAhead:
         """What to answer from if reading `whole` takes too long; that is then read behind it."""
         if not _is_at_cursor(job) or job is self._rest:
             return None
-        shorter = self._patience.shorter(job.request, whole)
         reading = self._whole
+        is_being_read = reading is not None and reading.keeps == job.request.sequence_hint
+        shorter = self._patience.shorter(job.request, whole, is_being_read=is_being_read)
         if reading is not None and (shorter is None or not _begins(whole.tokens, reading)):
             # Its sequence is free for this job, or for what goes on with it.
             self._cancel(reading)

@@ -76,6 +76,22 @@ def test_without_a_pause_the_next_key_goes_on_with_the_nearest_lines() -> None:
         assert told.result.usage.n_evaluated_tokens <= 48, "the typed text and what is below"
 
 
+def test_no_key_waits_for_the_last_part_of_what_is_being_read() -> None:
+    backend = FakeBackend(n_ctx=2048)
+    made = Bench(backend, prompts=make_prompts(backend, order=PromptOrder.PSM, heal=False))
+    # Its calls are too short to tell how quick it is.
+    made.runner._evaluator.prompt_ms_per_token = 1.0  # pyright: ignore[reportPrivateUsage]
+    n_missing = n_put_off(key(made, "v", patience_ms=150)) + MIN_WINDOW_TOKENS
+    n_before = backend.n_evaluated
+    while backend.n_evaluated - n_before < n_missing - 80:
+        made.runner.step()
+    told = key(made, "v", patience_ms=150)
+    assert n_put_off(told) > 500
+    assert told.result.usage.n_evaluated_tokens <= 2
+    made.run()
+    assert n_put_off(key(made, "v", patience_ms=150)) == 0
+
+
 def test_who_has_patience_is_given_the_whole_at_once() -> None:
     for patience_ms in (None, ENDLESS):
         told = key(bench(), "v", patience_ms=patience_ms)

@@ -57,7 +57,8 @@ class Lookup:
         for end in range(max(self._n_read, self._start + _ANSWER_ORDER), len(context) + 1):
             self._places[tuple(context[end - _ANSWER_ORDER : end])] = end
         self._n_read = len(context) + 1
-        if place is None:
+        if place is None or place == len(context):
+            # Asked again at the same place, as after a call that was interrupted.
             return None
         order = _ANSWER_ORDER
         while order < MAX_ORDER and place - 1 - order >= self._start:

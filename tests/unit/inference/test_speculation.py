@@ -14,7 +14,8 @@ from inference.backends.base import RowPolicy
 from inference.cache_model import MAX_ORDER, NgramIndex
 from inference.speculation.acceptance import Acceptance, Source
 from inference.speculation.aligned_text import AlignedText
-from inference.speculation.draft import Draft
+from inference.speculation.draft import Draft, Drafter
+from inference.speculation.habits import Habits, Successors
 from inference.speculation.lookup import Lookup
 from inference.speculation.speculator import Speculator
 from inference.speculation.symbols import Symbols
@@ -140,6 +141,27 @@ def test_lookup_finds_what_the_answer_itself_said() -> None:
     assert drafts == [[8, 9]]
     context += [8, 1]
     assert lookup.draft(context, 2) is None
+
+
+@given(
+    st.lists(st.integers(0, 3), max_size=30),
+    st.lists(st.tuples(st.integers(0, 3), st.integers(1, 3)), max_size=40),
+)
+def test_no_draft_is_empty_however_often_it_is_asked_for(
+    text: list[int], answer: list[tuple[int, int]]
+) -> None:
+    """As after a call that was interrupted."""
+    drafters: list[Drafter] = [
+        AlignedText("old-text", text, 0),
+        Lookup([NgramIndex([text])], 0),
+        Habits(Successors(), 0),
+    ]
+    context: list[int] = []
+    for token, n_times in answer:
+        for drafter in drafters * n_times:
+            draft = drafter.draft(context, 4)
+            assert draft is None or len(draft.tokens) == len(draft.buckets) > 0
+        context.append(token)
 
 
 def test_costs_are_kept_consistent() -> None:

@@ -17,7 +17,8 @@ SOTTO = Path(sys.executable).with_name("sotto")
 RECORD_KEYS = {
     "id", "uri", "version", "position", "outcome", "reason", "source", "n_prompt_tokens",
     "n_reused_tokens", "n_evaluated_tokens", "n_put_off_tokens", "n_drafted_tokens",
-    "n_accepted_tokens", "accepted", "n_decoded_tokens", "drafters", "queue_ms", "prefill_ms", "first_text_ms", "total_ms",
+    "n_accepted_tokens", "accepted", "n_decoded_tokens", "drafters", "queue_ms",
+    "prefill_ms", "first_text_ms", "total_ms",
 }  # fmt: skip
 
 

@@ -54,6 +54,9 @@ class Patience:
         n_tokens = window_tokens(patience_ms / ms_per_token)
         if is_being_read:
             patience_ms = min(patience_ms, LAST_PART_MS)
+        # Mostly even the whole of it would be quick, and nothing has to be looked up.
+        if len(whole.tokens) * ms_per_token <= patience_ms:
+            return None
         n_new = self._n_new(whole)
         if n_new * ms_per_token <= patience_ms:
             return None

@@ -6,7 +6,7 @@ of lines, until too much stands between anchor and cursor. The next anchor is ch
 that, so that its prompt can be evaluated while nobody waits for it.
 
 An anchor is a function of the requests with the same hint, in their order, and of nothing else:
-what is cached or how fast anything was changes no prompt.
+what is cached or how fast anything was changes no anchor.
 """
 
 from __future__ import annotations

@@ -261,9 +261,13 @@ def _explain(place: Place) -> Iterator[Offer]:
 
 
 def _custom(place: Place, actions: Iterable[CustomAction]) -> Iterator[Offer]:
-    """The user's own."""
+    """The user's own. Of those with one title the first that is for this place: in a menu they
+    could not be told apart."""
+    titles: set[str] = set()
     for action in actions:
         if action.languages and place.language.id not in action.languages:
+            continue
+        if action.title in titles:
             continue
         region: Span | None = None
         if action.applies_to == "selection" and place.has_selection:
@@ -274,6 +278,7 @@ def _custom(place: Place, actions: Iterable[CustomAction]) -> Iterator[Offer]:
             region = place.lines(trimmed(place.text, Span(0, len(place.text))))
         if region is not None:
             work = Rewrite(region, action.instruction)
+            titles.add(action.title)
             kind = f"{Kind.REWRITE}.custom"
             yield Offer("custom", kind, action.title, work, Needs.INSTRUCTIONS)
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TypeVar
 
-from playwright.sync_api import Locator, Page, sync_playwright
+from playwright.sync_api import Error, Locator, Page, sync_playwright
 
 from tests.support.vscode_process import Programs
 
@@ -251,11 +251,20 @@ class VSCode:
         return lines if lines[-1:] != [""] else lines[:-1]
 
     def _quick_input(self, key: str, text: str) -> None:
-        self._wait_until_closed()  # the one before
-        self.press(key)
+        """Open a field and fill it in; again if it takes no text, as one that comes while another
+        is put away may not, ever."""
         field = self.page.locator(".quick-input-widget:visible input.input")
-        field.wait_for()
-        field.fill(text)
+        for patience_s in (TIMEOUT_S / 3, TIMEOUT_S / 3, TIMEOUT_S):
+            self._wait_until_closed()  # the one before
+            self.press(key)
+            try:
+                field.fill(text, timeout=1000 * patience_s)
+            except Error:
+                self.press("Escape", "Escape")
+            else:
+                return
+        dialogs = self.page.locator(".monaco-dialog-box").all_inner_texts()
+        raise AssertionError(f"no field takes {text!r}; dialogs: {dialogs}")
 
     def _first_entry(self, part: str) -> None:
         row = self.page.locator(".quick-input-list .monaco-list-row.focused", has_text=part)

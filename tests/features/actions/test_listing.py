@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
@@ -12,8 +13,9 @@ from tests.support.actions import (
     cut_selection,
     list_actions,
     range_of,
+    resolve,
 )
-from tests.support.client import Client, InProcess, Json, in_process
+from tests.support.client import Client, InProcess, Json, ResponseError, in_process
 from tests.support.scripted_engine import EngineMaker
 
 URI = "file:///project/shapes.py"
@@ -234,6 +236,36 @@ async def test_settings_take_actions_away_and_add_the_users_own() -> None:
         assert titles.isdisjoint({"In Go", "Tidy", "Evil", "Write docstring for `f`"})
         (shown,) = client.received("window/showMessage")
         assert '`actions.custom` has "Evil"' in shown["message"]
+
+
+@pytest.mark.parametrize(
+    ("source", "instruction"),
+    [
+        ("def f(a):\n    ▮return a\n", "Tidy up this function"),
+        ("def f(a):\n    ⟦return a⟧\n", "Tidy up these lines"),
+        ("▮\nx = 1\n", "Tidy up all of it"),
+    ],
+)
+async def test_of_the_users_own_with_one_title_the_first_that_applies_is_offered(
+    source: str, instruction: str
+) -> None:
+    custom = [
+        {"title": "Tidy", "instruction": "Tidy up these lines", "appliesTo": "selection"},
+        {"title": "Tidy", "instruction": "Tidy up this function", "appliesTo": "function"},
+        {"title": "Tidy", "instruction": "Tidy up all of it", "appliesTo": "file"},
+    ]
+    maker = EngineMaker(answer=lambda _request: "pass")
+    maker.supports_chat = True
+    async with in_process(maker) as served:
+        await served.client.initialize(
+            capabilities=dict(CAPABILITIES), options={"actions": {"custom": custom}}
+        )
+        await served.client.wait_ready()
+        found = [a for a in await offered(served.client, source) if a["title"] == "Tidy"]
+        assert len(found) == 1
+        with contextlib.suppress(ResponseError):  # what is answered does not matter here
+            await resolve(served.client, found[0])
+        assert instruction in str(maker.generation.request)
 
 
 async def test_switched_off_nothing_is_offered() -> None:

@@ -112,16 +112,27 @@ def test_where_a_second_row_costs_only_edits_speculate() -> None:
     assert result.usage.n_accepted_tokens > 0
 
 
-def test_where_many_rows_cost_much_not_even_edits_speculate() -> None:
-    backend = FakeBackend(predict=spelling(NEW.encode()))
-    speculation = Speculation(SpeculationMode.AUTO, backend.rows, is_second_row_free=False)
-    for n_rows, ms in {1: 10.0, 8: 26.0}.items():
+@pytest.mark.parametrize(
+    ("eight_rows_ms", "minimum", "is_drafted"),
+    [(39.0, 2, True), (41.0, 2, False), (24.0, 8, True), (26.0, 8, False)],
+)
+def test_edits_speculate_where_many_rows_cost_little_for_what_they_must_have(
+    eight_rows_ms: float, minimum: int, is_drafted: bool
+) -> None:
+    backend = FakeBackend(predict=spelling(NEW.encode(), n_prompt=len("Add a scale.\n")))
+    edit_rows = RowPolicy(maximum=backend.rows.maximum, minimum=minimum)
+    speculation = Speculation(
+        SpeculationMode.AUTO, backend.rows, is_second_row_free=False, edit_rows=edit_rows
+    )
+    for n_rows, ms in {1: 10.0, 8: eight_rows_ms}.items():
         speculation.costs.calibrate(n_rows, ms)
     speculation.decide()
+    assert speculation.covers(edit_request()) is is_drafted
     runner = Runner(backend, make_prompts(backend), speculation=speculation)
     (result,) = run(runner, edit_request())
-    assert result.usage.drafters == {}
-    assert len(backend.calls[-1].tokens) == 1
+    assert result.text == NEW
+    assert bool(result.usage.drafters) is is_drafted
+    assert (len(backend.calls[-1].tokens) > 1) is is_drafted
 
 
 def test_a_runner_at_rest_measures_what_rows_cost() -> None:

@@ -21,12 +21,11 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 
 import msgspec
 
+from bench.command import add_model, add_out, command, run
 from bench.machine import Provenance, provenance
-from bench.results import save
 from bench.summary import Summary, figure, ratio, summarise, table
 from inference import (
     Engine,
@@ -34,7 +33,6 @@ from inference import (
     FimPrompt,
     GenerationRequest,
     GenerationResult,
-    InferenceError,
     Priority,
     SamplingParams,
     SpeculationMode,
@@ -230,23 +228,15 @@ def report(result: BatchingResult) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.batching", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--model", type=Path, metavar="FILE", help="default: the built-in model")
+    parser = command("batching", __doc__)
+    add_model(parser)
     parser.add_argument("--always", action="store_true", help="all requests may share")
     parser.add_argument("--rounds", type=int, default=3, help="of four turns; default: 3")
     parser.add_argument("--threads", type=int)
-    parser.add_argument("--out", type=Path, help="default: a new file in bench/results/")
+    add_out(parser)
     options = parser.parse_args(arguments)
-    try:
-        result = asyncio.run(measure(options))
-    except InferenceError as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(report(result))
-    made = save("batching", result, result.provenance, options.out)
-    print(f"written to {made}", file=sys.stderr)
-    return 0
+    result = run("batching", lambda: asyncio.run(measure(options)), report, options.out)
+    return int(result is None)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ the user's cache folder, keyed by version, options and CPU: a second call answer
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import os
 import shutil
@@ -23,6 +22,8 @@ from pathlib import Path
 
 import platformdirs
 
+from bench.command import command
+from bench.errors import BenchError
 from bench.machine import cpu_features, cpu_model
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -38,7 +39,7 @@ DEFINITIONS = (
 )
 
 
-class PeerBuildError(Exception):
+class PeerBuildError(BenchError):
     """The peer could not be built; the message says which step failed and where its output is."""
 
 
@@ -129,8 +130,7 @@ def _run(command: list[str], step: str) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.build_peer", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = command("build_peer", __doc__)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="parallel compilers")
     parser.add_argument("--source", type=Path, help="an unpacked source package, not downloaded")
     arguments = parser.parse_args()

@@ -15,22 +15,19 @@ from __future__ import annotations
 import argparse
 import asyncio
 import random
-import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from bench.command import add_model, add_out, command, run
 from bench.machine import Provenance, provenance
-from bench.results import save
 from bench.summary import Summary, figure, median, ratio, summarise, table
 from inference import (
     Engine,
     EngineConfig,
     GenerationRequest,
-    InferenceError,
     SamplingParams,
     TokenPrompt,
 )
@@ -210,26 +207,15 @@ def report(result: CancelResult) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.cancel",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--model", type=Path, help="a GGUF file; default: the built-in model")
+    parser = command("cancel", __doc__)
+    add_model(parser)
     parser.add_argument("--threads", type=int, help="at most; default: what Sotto chooses")
     parser.add_argument("--cancels", type=int, default=1000)
     parser.add_argument("--prompt-tokens", type=int, default=1000)
-    parser.add_argument("--out", type=Path, help="default: a new file in bench/results/")
+    add_out(parser)
     options = parser.parse_args(arguments)
-    try:
-        result = asyncio.run(measure(options))
-    except InferenceError as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(report(result))
-    where = save("cancel", result, result.provenance, options.out)
-    print(f"written to {where}", file=sys.stderr)
-    return 0
+    result = run("cancel", lambda: asyncio.run(measure(options)), report, options.out)
+    return int(result is None)
 
 
 if __name__ == "__main__":

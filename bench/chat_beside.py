@@ -21,14 +21,14 @@ from pathlib import Path
 
 import msgspec
 
+from bench.command import add_out, command, run
 from bench.editor import Editor, EditorError, require_sotto, sotto_command
 from bench.latency import SHIPPED_TRACE, parse_speed
 from bench.machine import Provenance, provenance
 from bench.replay import replay
-from bench.results import save
 from bench.sotto_driver import SottoDriver
 from bench.summary import Summary, figure, ratio, summarise, table
-from bench.trace import Session, TraceError, read_trace, shifted, take
+from bench.trace import Session, read_trace, shifted, take
 from lsp.protocol import CHAT
 
 ALONE, BESIDE = "alone", "beside chat"
@@ -164,8 +164,7 @@ def report(result: ChatBesideResult) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.chat_beside", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = command("chat_beside", __doc__)
     parser.add_argument("--model", type=Path, required=True, metavar="PATH.gguf")
     parser.add_argument("--trace", type=Path, default=SHIPPED_TRACE)
     parser.add_argument("--keys", type=int, default=150, help="in one turn; default: 150")
@@ -176,19 +175,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="divides the pauses, or: lockstep; default: 1",
     )
     parser.add_argument("--rounds", type=int, default=1, help="of four turns; default: 1")
-    parser.add_argument("--out", type=Path, help="default: a new file in bench/results/")
+    add_out(parser)
     options = parser.parse_args(arguments)
     require_sotto()
-    try:
-        sessions = take(read_trace(options.trace), options.keys)
-        result = asyncio.run(measure(options, sessions))
-    except (TraceError, EditorError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(report(result))
-    made = save("chat-beside", result, result.provenance, options.out)
-    print(f"written to {made}", file=sys.stderr)
-    return 0
+
+    def measured() -> ChatBesideResult:
+        return asyncio.run(measure(options, take(read_trace(options.trace), options.keys)))
+
+    result = run("chat-beside", measured, report, options.out)
+    return int(result is None)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ differ, as they are helped; so must those that refuse a conversation. All else s
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +19,7 @@ from typing import Any
 import msgspec
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from bench.command import command
 from inference import ChatMessage, ChatRole, Tool, ToolCall
 from inference.prompts import generic_tools
 from inference.prompts.hidden_texts import HiddenTexts
@@ -107,8 +107,7 @@ def outcome(make: Callable[[], str]) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.chat_templates", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = command("chat_templates", __doc__)
     parser.add_argument("folder", type=Path)
     files = sorted(parser.parse_args().folder.glob("*.jinja"))
     counts = {"same": 0, "same failure": 0, "different": 0}

@@ -24,10 +24,10 @@ import msgspec
 import psutil
 
 from bench.busy import busy
+from bench.command import add_model, add_out, command, run
 from bench.decoder import Decoded
 from bench.editor import EditorError
 from bench.machine import PROJECT, Provenance, provenance
-from bench.results import save
 from bench.summary import Summary, figure, ratio, summarise, table
 from inference.hardware import choose_threads
 
@@ -180,26 +180,15 @@ def report(result: ContentionResult) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.contention",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--model", type=Path, help="a GGUF file; default: the built-in model")
+    parser = command("contention", __doc__)
+    add_model(parser)
     parser.add_argument("--threads", type=int, help="at most; default: what Sotto chooses")
     parser.add_argument("--seconds", type=float, default=4.0, help="of one run")
     parser.add_argument("--rounds", type=int, default=2, help="of A B B A at each load")
-    parser.add_argument("--out", type=Path, help="default: a new file in bench/results/")
+    add_out(parser)
     options = parser.parse_args(arguments)
-    try:
-        result = asyncio.run(measure(options))
-    except EditorError as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(report(result))
-    where = save("contention", result, result.provenance, options.out)
-    print(f"written to {where}", file=sys.stderr)
-    return 0
+    result = run("contention", lambda: asyncio.run(measure(options)), report, options.out)
+    return int(result is None)
 
 
 if __name__ == "__main__":

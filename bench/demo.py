@@ -7,7 +7,6 @@ it comes, with what each suggestion cost. Nothing is written to the file.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import os
@@ -21,6 +20,7 @@ from typing import NamedTuple
 import psutil
 
 from bench.answers import Answer
+from bench.command import add_model, command
 from bench.editor import Editor, EditorError, require_sotto, sotto_command
 from bench.machine import PROJECT
 from bench.summary import figure, percentile
@@ -245,9 +245,8 @@ def _summarise(demo: Demo, editor: Editor, seconds: float, screen: Screen) -> No
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.demo", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--model", type=Path, help="a GGUF file; default: the built-in model")
+    parser = command("demo", __doc__)
+    add_model(parser)
     options = parser.parse_args(arguments)
     require_sotto()
     try:

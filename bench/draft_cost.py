@@ -15,16 +15,15 @@ little on a busy machine: the load average is in the result.
 
 from __future__ import annotations
 
-import argparse
-import sys
 import time
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
+from bench.command import add_out, command, run
+from bench.errors import BenchError
 from bench.machine import Provenance, provenance
-from bench.results import save
 from bench.summary import figure, median, ratio, table
 from inference import EngineConfig, inspect_model
 from inference.backends.base import Span
@@ -146,18 +145,11 @@ def measure(backend: LlamaCppBackend, n_drafted: int, n_steps: int) -> Cost:
     )
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.draft_cost", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--steps", type=int, default=40)
-    parser.add_argument("--out", type=Path)
-    arguments = parser.parse_args()
+def measure_all(folder: Path, n_threads: int, n_steps: int) -> DraftCostResult:
+    """Raises InferenceError or BenchError."""
     made = provenance()
     costs: list[Cost] = []
     for model, draft in PAIRS:
-        folder: Path = arguments.folder
         config = EngineConfig(
             model_path=folder / model,
             draft_model_path=folder / draft if draft else None,
@@ -165,21 +157,37 @@ def main() -> int:
         )
         summary = inspect_model(config.model_path)
         found = find_draft(summary, config)
-        backend = LlamaCppBackend(summary, config, arguments.threads, draft=found)
+        backend = LlamaCppBackend(summary, config, n_threads, draft=found)
         if backend.n_sequences < 3:
-            print("not enough memory for three sequences", file=sys.stderr)
-            return 1
-        costs += [measure(backend, n, arguments.steps) for n in LENGTHS]
+            raise BenchError("There is not enough memory for three sequences.")
+        costs += [measure(backend, n, n_steps) for n in LENGTHS]
         backend.close()
-    result = DraftCostResult(provenance=made, n_threads=arguments.threads, costs=costs)
-    print(save("draft-cost", result, made, arguments.out), file=sys.stderr)
+    return DraftCostResult(provenance=made, n_threads=n_threads, costs=costs)
+
+
+def report(result: DraftCostResult) -> str:
     names = ("decode_ms", "unwatched_check_ms", "check_ms", "draft_ms", "promised", "speedup")
     rows = [["drafter", "tokens", *names, "acceptance"]]
-    for cost in costs:
+    for cost in result.costs:
         figures = [figure(getattr(cost, name), 2) for name in names]
         rows.append([cost.drafter, str(cost.n_drafted), *figures, figure(cost.acceptance, 2)])
-    print(table(rows))
-    return 0
+    return table(rows)
+
+
+def main() -> int:
+    parser = command("draft_cost", __doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=40)
+    add_out(parser)
+    options = parser.parse_args()
+    result = run(
+        "draft-cost",
+        lambda: measure_all(options.folder, options.threads, options.steps),
+        report,
+        options.out,
+    )
+    return int(result is None)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ import psutil
 
 from bench.answers import Answer
 from bench.buffer import Buffer
+from bench.errors import BenchError
 from bench.machine import clean_environment
 from bench.trace import Event, Insert, Move
 from bench.wire import Connection, WireError
@@ -33,7 +34,7 @@ from lsp.records import RequestRecord
 START_TIMEOUT_S = 60.0
 
 
-class EditorError(Exception):
+class EditorError(BenchError):
     """The server could not be started, died, or broke the protocol; says what it last logged."""
 
 

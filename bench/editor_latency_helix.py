@@ -9,14 +9,12 @@ milliseconds or so. What is not the server's is Helix's: its `completion-timeout
 
 from __future__ import annotations
 
-import argparse
-import json
-import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
 
+from bench.command import add_out, command, run
+from bench.editor_latency import EditorLatency, Sample, report, result_of, run_of
 from tests.support.helix import TIMEOUT_S, Exchange, Helix, shown_label
 from tests.support.helix_profile import Profile
 from tests.support.places import Place
@@ -28,14 +26,9 @@ PLACES = (
     Place("py", "for i in ra‸\n"),
     Place("py", "import sys\nimport o‸\n"),
 )
-Sample = tuple[float, float]
-"""Milliseconds from the key to the screen, and the server's of them."""
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description="Key to suggestion on screen, in Helix.")
-    parser.add_argument("--n", type=int, default=30, help="samples; default: 30")
-    n_wanted = parser.parse_args().n
+def measure_all(n_wanted: int) -> EditorLatency:
     with tempfile.TemporaryDirectory(prefix="sotto-helix-") as name:
         profile = Profile.make(Path(name), settings={"inlineCompletion.minConfidence": 0})
         first = profile.project / "first.py"
@@ -43,28 +36,23 @@ def main() -> int:
         helix = Helix(find_program("hx"), profile, first)
         try:
             helix.wait_until_ready()
-            samples = measure(helix, n_wanted)
+            samples, n_keys = measure(helix, n_wanted)
         finally:
             helix.close()
-    report = {
-        "editor": "helix",
-        "n": len(samples),
-        "key_to_screen_ms": percentiles([screen for screen, _ in samples]),
-        "server_ms": percentiles([server for _, server in samples]),
-    }
-    sys.stderr.write(json.dumps(report) + "\n")
-    return 0
+    on_screen, server = zip(*samples, strict=True) if samples else ((), ())
+    return result_of([run_of("Helix", on_screen, server, n_keys)])
 
 
-def measure(helix: Helix, n_wanted: int) -> list[Sample]:
+def measure(helix: Helix, n_wanted: int) -> tuple[list[Sample], int]:
+    """The samples, and how many keys they took."""
     samples: list[Sample] = []
-    for i in range(4 * n_wanted):
-        sample = one(helix, i, PLACES[i % len(PLACES)])
+    n_keys = 0
+    while len(samples) < n_wanted and n_keys < 4 * n_wanted:
+        sample = one(helix, n_keys, PLACES[n_keys % len(PLACES)])
+        n_keys += 1
         if sample is not None:
             samples.append(sample)
-        if len(samples) == n_wanted:
-            break
-    return samples
+    return samples, n_keys
 
 
 def one(helix: Helix, number: int, place: Place) -> Sample | None:
@@ -95,10 +83,14 @@ def server_ms(exchange: Exchange) -> float:
     return 1000 * (exchange.answered_s - exchange.sent_s)
 
 
-def percentiles(values: list[float]) -> dict[str, float]:
-    cuts = statistics.quantiles(values, n=20, method="inclusive")
-    return {"p50": round(statistics.median(values), 1), "p95": round(cuts[18], 1)}
+def main() -> int:
+    parser = command("editor_latency_helix", __doc__)
+    parser.add_argument("--n", type=int, default=30, help="samples; default: 30")
+    add_out(parser)
+    options = parser.parse_args()
+    result = run("editor-latency-helix", lambda: measure_all(options.n), report, options.out)
+    return int(result is None)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -12,9 +12,7 @@ before) are left out and counted.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import sys
 import tempfile
 import threading
 import time
@@ -22,12 +20,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pynvim  # pyright: ignore[reportMissingTypeStubs] - it has none
 
-from bench.machine import Provenance, provenance
-from bench.results import save
-from bench.summary import percentile
+from bench.command import add_out, command, run
+from bench.editor_latency import EditorLatency, EditorRun, report, result_of, run_of
 from tests.support.nvim import Neovim
 from tests.support.nvim_process import Home, NeovimProcess, find_neovim
 
@@ -54,27 +50,6 @@ TYPED = (
     "def save(path, data):\n    with open(path, 'w') as f:\n    json.dump(data, f)\n\n"
     "for name in os.listdir('.'):\nprint(name)\nif name.endswith('.json'):\ndata = load(name)\n"
 )
-
-
-class Times(msgspec.Struct, frozen=True):
-    p50: float | None
-    p95: float | None
-
-
-class Result(msgspec.Struct, frozen=True, kw_only=True):
-    editor: str
-    debounce_ms: int
-    n: int
-    """Keys with new ghost text."""
-    n_without: int
-    """Keys without it."""
-    key_to_screen_ms: Times
-    server_ms: Times
-
-
-class Results(msgspec.Struct, frozen=True, kw_only=True):
-    made: Provenance
-    runs: tuple[Result, ...]
 
 
 class Screen(threading.Thread):
@@ -120,11 +95,7 @@ def _refuse(_name: str, _arguments: Sequence[object]) -> None:
     """Neovim asks a screen nothing."""
 
 
-def times(samples: Sequence[float]) -> Times:
-    return Times(percentile(samples, 0.5), percentile(samples, 0.95))
-
-
-def measure(folder: Path, debounce_ms: int, n_keys: int) -> Result:
+def measure(folder: Path, debounce_ms: int, n_keys: int) -> EditorRun:
     setup = {
         "debounce_ms": debounce_ms,
         "settings": {"inlineCompletion": {"minConfidence": 0}},
@@ -151,14 +122,7 @@ def measure(folder: Path, debounce_ms: int, n_keys: int) -> Result:
         version = str(neovim.lua("return tostring(vim.version())"))
     finally:
         neovim.close()
-    return Result(
-        editor=f"Neovim {version}",
-        debounce_ms=debounce_ms,
-        n=len(waits),
-        n_without=n_keys - len(waits),
-        key_to_screen_ms=times(waits),
-        server_ms=times(server),
-    )
+    return run_of(f"Neovim {version}, {debounce_ms} ms debounce", waits, server, n_keys)
 
 
 def press(neovim: Neovim, screen: Screen, key: str) -> tuple[float, float] | None:
@@ -178,21 +142,24 @@ def press(neovim: Neovim, screen: Screen, key: str) -> tuple[float, float] | Non
     return 1000 * (screen.drawn_at - pressed_at), float(record["total_ms"])
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description="Key to ghost text on Neovim's screen.")
-    parser.add_argument("--keys", type=int, default=60, help="keys for each debounce")
-    parser.add_argument("--out", type=Path, help="the result's file")
-    options = parser.parse_args()
-    runs: list[Result] = []
+def measure_all(n_keys: int) -> EditorLatency:
     with tempfile.TemporaryDirectory(prefix="sotto-bench-") as folder:
-        for debounce_ms in (PLUGIN_DEBOUNCE_MS, NEOVIM_DEBOUNCE_MS):
-            home = Path(folder) / str(debounce_ms)
-            runs.append(measure(home, debounce_ms, options.keys))
-            print(msgspec.json.encode(runs[-1]).decode())
-    made = provenance()
-    print(save("editor-latency-neovim", Results(made=made, runs=tuple(runs)), made, options.out))
-    return 0
+        return result_of(
+            [
+                measure(Path(folder) / str(debounce_ms), debounce_ms, n_keys)
+                for debounce_ms in (PLUGIN_DEBOUNCE_MS, NEOVIM_DEBOUNCE_MS)
+            ]
+        )
+
+
+def main() -> int:
+    parser = command("editor_latency_neovim", __doc__)
+    parser.add_argument("--keys", type=int, default=60, help="for each debounce; default: 60")
+    add_out(parser)
+    options = parser.parse_args()
+    result = run("editor-latency-neovim", lambda: measure_all(options.keys), report, options.out)
+    return int(result is None)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

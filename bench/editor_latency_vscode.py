@@ -2,19 +2,17 @@
 
 Keys come from Playwright into a real browser; a MutationObserver in the page notes when the ghost
 text is there. The server's own time is what it says of its requests. Run `make editors` first, and
-measure on a quiet machine. Prints JSON.
+measure on a quiet machine.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import re
-import statistics
-import sys
 import tempfile
 from pathlib import Path
 
+from bench.command import add_out, command, run
+from bench.editor_latency import EditorLatency, EditorRun, report, result_of, run_of
 from tests.support.vscode import VSCode, browser_page
 from tests.support.vscode_process import Profile, Programs, build_extension, sotto_program
 
@@ -43,10 +41,7 @@ _WATCH = """() => {
 """Notes for each typed character how long it took until ghost text was in the page, in ms."""
 
 
-def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="bench.editor_latency_vscode", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3, help="files of 20 places")
-    rounds: int = parser.parse_args(arguments).rounds
+def measure_all(n_rounds: int) -> EditorLatency:
     programs = Programs.find()
     with tempfile.TemporaryDirectory() as name, browser_page(programs) as page:
         folder = Path(name)
@@ -58,16 +53,15 @@ def main(arguments: list[str]) -> int:
         process = profile.start()
         try:
             vscode = VSCode(page, process.address, folder / "project")
-            print(json.dumps(measure(vscode, rounds)))
+            return result_of([measure(vscode, n_rounds)])
         finally:
             process.stop()
-    return 0
 
 
-def measure(vscode: VSCode, rounds: int) -> dict[str, object]:
+def measure(vscode: VSCode, n_rounds: int) -> EditorRun:
     """Type one key at each place of a file: nothing is known there, so the model is asked."""
     in_server: list[float] = []
-    for number in range(rounds):
+    for number in range(n_rounds):
         path = vscode.folder / f"round{number}.py"
         path.write_text(TEXT)
         vscode.open(path)
@@ -84,12 +78,7 @@ def measure(vscode: VSCode, rounds: int) -> dict[str, object]:
         in_server += _server_times(vscode)
         vscode.close_files()
     on_screen = vscode.page.evaluate("window.sottoSeen")
-    return {
-        "editor": "vscode",
-        "n": len(on_screen),
-        "key_to_screen_ms": percentiles(on_screen),
-        "server_ms": percentiles(in_server),
-    }
+    return run_of("VS Code in Chromium", on_screen, in_server, n_rounds * N_PLACES)
 
 
 def _n_seen(vscode: VSCode) -> int:
@@ -108,10 +97,14 @@ def _server_times(vscode: VSCode) -> list[float]:
     return [float(found[1]) for found in entries]
 
 
-def percentiles(values: list[float]) -> dict[str, float]:
-    cuts = statistics.quantiles(values, n=20, method="inclusive")
-    return {"p50": round(cuts[9], 1), "p95": round(cuts[18], 1)}
+def main() -> int:
+    parser = command("editor_latency_vscode", __doc__)
+    parser.add_argument("--rounds", type=int, default=3, help="files of 20 places; default: 3")
+    add_out(parser)
+    options = parser.parse_args()
+    result = run("editor-latency-vscode", lambda: measure_all(options.rounds), report, options.out)
+    return int(result is None)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    raise SystemExit(main())

@@ -18,7 +18,6 @@ committed. Results name the repositories' commits, so that it can be made again.
 
 from __future__ import annotations
 
-import argparse
 import difflib
 import subprocess
 import sys
@@ -31,6 +30,8 @@ from typing import Literal
 import msgspec
 import platformdirs
 
+from bench.command import command
+from bench.errors import BenchError
 from lsp.context.languages import language_of, parser_of
 
 SUFFIXES = {
@@ -46,7 +47,7 @@ MAX_LINE_CHARS = 400
 """Longer lines are seldom written by people."""
 
 
-class EditsError(Exception):
+class EditsError(BenchError):
     """No edits can be had; says why and what to do."""
 
 
@@ -209,11 +210,7 @@ def _git(repository: Path, *arguments: str) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.edits",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command("edits", __doc__)
     parser.add_argument("repositories", nargs="+", type=Path, metavar="REPOSITORY")
     parser.add_argument("--each", type=int, default=40, help="edits of a repository; default: 40")
     parser.add_argument("--out", type=Path, default=default_corpus())

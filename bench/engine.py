@@ -31,19 +31,16 @@ import msgspec
 from bench import llama_bench, verify_cost
 from bench.bandwidth import read_bytes_per_s
 from bench.build_peer import find_peer
+from bench.command import add_model, add_out, command, run
 from bench.direct_job import Job
 from bench.direct_process import DirectProcess
-from bench.editor import EditorError
-from bench.llama_server import PeerError
 from bench.machine import Provenance, provenance
 from bench.oracle import Oracle
-from bench.results import save
 from bench.summary import figure, median, ratio, table
 from inference import (
     Engine,
     EngineConfig,
     GenerationRequest,
-    InferenceError,
     Priority,
     SamplingParams,
     SpeculationMode,
@@ -263,28 +260,18 @@ def report(result: EngineResult) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.engine",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--model", type=Path, help="a GGUF file; default: the built-in model")
+    parser = command("engine", __doc__)
+    add_model(parser)
     parser.add_argument("--threads", type=int, help="of all; default: what Sotto chooses")
     parser.add_argument("--prompt", type=int, default=512, help="tokens; default: 512")
     parser.add_argument("--decode", type=int, default=64, help="tokens; default: 64")
     parser.add_argument("--rounds", type=int, default=6, help="default: 6, after one to warm up")
-    parser.add_argument("--out", type=Path, help="default: a new file in bench/results/")
+    add_out(parser)
     options = parser.parse_args(arguments)
     if find_peer() is None:
         print("No llama-bench: `python -m bench.build_peer` builds it.", file=sys.stderr)
-    try:
-        result = asyncio.run(measure(options))
-    except (InferenceError, EditorError, PeerError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(report(result))
-    print(f"written to {save('engine', result, result.provenance, options.out)}", file=sys.stderr)
-    return 0
+    result = run("engine", lambda: asyncio.run(measure(options)), report, options.out)
+    return int(result is None)
 
 
 if __name__ == "__main__":

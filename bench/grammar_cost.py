@@ -9,9 +9,7 @@ whole vocabulary, which is done where it does not fit; *sample* is the choice it
 
 from __future__ import annotations
 
-import argparse
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,12 +17,11 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from bench.command import add_out, command, run
 from bench.machine import Provenance, provenance
-from bench.results import save
 from bench.summary import ratio
 from inference import (
     EngineConfig,
-    InferenceError,
     SamplingParams,
     Tool,
     builtin_model_path,
@@ -116,21 +113,19 @@ def measure(path: Path, rounds: int) -> GrammarCost:
     )
 
 
+def report(result: GrammarCost) -> str:
+    return msgspec.json.format(msgspec.json.encode(result)).decode()
+
+
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.grammar_cost", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = command("grammar_cost", __doc__)
     parser.add_argument("--model", type=Path, default=builtin_model_path(), metavar="PATH.gguf")
     parser.add_argument("--rounds", type=int, default=50)
-    parser.add_argument("--out", type=Path, help="a file for the result")
+    add_out(parser)
     options = parser.parse_args()
-    try:
-        result = measure(options.model.expanduser().absolute(), options.rounds)
-    except InferenceError as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(msgspec.json.format(msgspec.json.encode(result)).decode())
-    print(save("grammar-cost", result, result.provenance, options.out), file=sys.stderr)
-    return 0
+    model: Path = options.model.expanduser().absolute()
+    result = run("grammar-cost", lambda: measure(model, options.rounds), report, options.out)
+    return int(result is None)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,9 +19,9 @@ from pathlib import Path
 import msgspec
 
 from bench.cold import cold_completion, documents
-from bench.editor import Editor, EditorError, require_sotto, sotto_command
+from bench.command import add_model, add_out, command, run
+from bench.editor import Editor, require_sotto, sotto_command
 from bench.machine import Provenance, provenance
-from bench.results import save
 from bench.summary import figure, table
 
 _SETTLE_S = 2.0
@@ -99,25 +98,15 @@ def report(result: IdleResult) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.idle",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--model", type=Path, help="a GGUF file; default: the built-in model")
+    parser = command("idle", __doc__)
+    add_model(parser)
     parser.add_argument("--seconds", type=float, default=60.0, help="of each rest")
     parser.add_argument("--completions", type=int, default=20)
-    parser.add_argument("--out", type=Path, help="default: a new file in bench/results/")
+    add_out(parser)
     options = parser.parse_args(arguments)
     require_sotto()
-    try:
-        result = asyncio.run(measure(options))
-    except EditorError as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(report(result))
-    print(f"written to {save('idle', result, result.provenance, options.out)}", file=sys.stderr)
-    return 0
+    result = run("idle", lambda: asyncio.run(measure(options)), report, options.out)
+    return int(result is None)
 
 
 if __name__ == "__main__":

@@ -42,16 +42,14 @@ from pathlib import Path
 import msgspec
 
 from bench.build_peer import find_peer
+from bench.command import add_model, add_out, command, run
 from bench.contenders import IDEAL, INFILL, SOTTO, Contenders
-from bench.editor import EditorError, require_sotto
+from bench.editor import require_sotto
 from bench.latency_report import LatencyResult, Run, report
-from bench.llama_server import PeerError
 from bench.llama_server import version as peer_version
 from bench.machine import provenance
-from bench.results import save
 from bench.summary import figure
-from bench.trace import Session, TraceError, read_trace, take
-from inference import InferenceError
+from bench.trace import Session, read_trace, take
 
 SHIPPED_TRACE = Path(__file__).resolve().parent / "traces" / "sotto.jsonl"
 PEERS = {"infill": INFILL, "ideal": IDEAL}
@@ -109,11 +107,7 @@ def _peers(text: str) -> list[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.latency",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command("latency", __doc__)
     parser.add_argument("--trace", type=Path, default=SHIPPED_TRACE)
     parser.add_argument("--keys", type=int, default=300, help="keys in one run; default: 300")
     parser.add_argument("--rounds", type=int, default=1, help="how often A B B A; default: once")
@@ -123,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default=1.0,
         help="divides the pauses, or: lockstep; default: 1",
     )
-    parser.add_argument("--model", type=Path, help="a GGUF file; default: the built-in model")
+    add_model(parser)
     parser.add_argument("--threads", type=int, help="of all; default: what Sotto chooses")
     parser.add_argument("--max-tokens", type=int, help="of an answer; default: each its own")
     parser.add_argument("--busy", type=int, default=0, help="processes that spin meanwhile")
@@ -144,7 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         action="store_false",
         help="moves of the cursor are not told",
     )
-    parser.add_argument("--out", type=Path, help="default: a new file in bench/results/")
+    add_out(parser)
     options = parser.parse_args(arguments)
     require_sotto()
     if options.no_peer:
@@ -154,15 +148,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.llama_server is None:
         hint = "" if options.no_peer else " `python -m bench.build_peer` builds the peer."
         print(f"No llama-server: only Sotto is measured.{hint}", file=sys.stderr)
-    try:
-        sessions = take(read_trace(options.trace), options.keys)
-        result = asyncio.run(measure(options, sessions))
-    except (TraceError, EditorError, PeerError, InferenceError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(report(result))
-    print(f"written to {save('latency', result, result.provenance, options.out)}", file=sys.stderr)
-    return 0
+
+    def measured() -> LatencyResult:
+        return asyncio.run(measure(options, take(read_trace(options.trace), options.keys)))
+
+    result = run("latency", measured, report, options.out)
+    return int(result is None)
 
 
 if __name__ == "__main__":

@@ -16,12 +16,13 @@ from typing import Any, Self
 import msgspec
 import psutil
 
+from bench.errors import BenchError
 from bench.machine import clean_environment
 
 START_TIMEOUT_S = 120.0
 
 
-class PeerError(Exception):
+class PeerError(BenchError):
     """The peer could not be started or answered with an error; says what it last logged."""
 
 

@@ -12,7 +12,6 @@ and this process must live. Ends with status 1 if anything was otherwise.
 
 from __future__ import annotations
 
-import argparse
 import random
 import sys
 import tempfile
@@ -24,8 +23,8 @@ import msgspec
 import numpy as np
 import psutil
 
+from bench.command import add_out, command, run
 from bench.machine import Provenance, provenance
-from bench.results import save
 from inference import (
     EngineConfig,
     InvalidModelError,
@@ -143,7 +142,7 @@ class _Run:
         return "usable"
 
 
-def run(count: int, seed: int) -> Result:
+def measure(count: int, seed: int) -> Result:
     """Make and judge `count` files."""
     made = provenance()
     generator = random.Random(seed)
@@ -186,7 +185,7 @@ def _times(seconds: list[float]) -> Times:
     )
 
 
-def summary_of(result: Result) -> str:
+def report(result: Result) -> str:
     """For people."""
     total: Counter[str] = Counter()
     for counts in result.outcomes.values():
@@ -204,16 +203,15 @@ def summary_of(result: Result) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.mutated_models", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = command("mutated_models", __doc__)
     parser.add_argument("--count", type=int, default=5000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--out", type=Path, help="default: a name in bench/results")
-    arguments = parser.parse_args()
-    result = run(arguments.count, arguments.seed)
-    print(summary_of(result))
-    print(save("mutated-models", result, result.provenance, arguments.out))
-    return 1 if result.failures else 0
+    add_out(parser)
+    options = parser.parse_args()
+    result = run(
+        "mutated-models", lambda: measure(options.count, options.seed), report, options.out
+    )
+    return int(result is None or bool(result.failures))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ prediction; Qwen's shapes of `bench.shape_plans` at the size of 0.5 B and 0.8 B 
 
 from __future__ import annotations
 
-import argparse
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -29,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.build_peer import fetch_source, locked_runtime
+from bench.command import command
 from bench.gguf_writing import TensorPlan, Value, Vocabulary, integers, number, text, write_model
 from bench.shape_plans import SHAPES, Shape, file_type, plan
 from bench.shapes import vocabulary_of
@@ -240,8 +240,7 @@ def _eagle3_tensors(target: Shape, n_known: int) -> Iterator[TensorPlan]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.oracle_heads", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = command("oracle_heads", __doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--noise", type=float, default=0.0, help="share of wrong guesses, 0 to 1")
     parser.add_argument("--source", type=Path, help="an unpacked source package, not downloaded")

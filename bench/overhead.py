@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,13 +28,13 @@ from typing import Any
 import msgspec
 
 from bench.cold import Answered, cold_completion, documents
+from bench.command import add_model, add_out, command, run
 from bench.direct_job import Job, Timing
 from bench.direct_process import DirectProcess
 from bench.editor import Editor, EditorError, require_sotto, sotto_command
 from bench.machine import Provenance, provenance
 from bench.prompt_ids import PromptIds
 from bench.responsiveness import Responsiveness, responsiveness, starts
-from bench.results import save
 from bench.summary import Summary, figure, median, ratio, summarise, table
 from lsp.protocol import StatusModel
 
@@ -232,26 +231,16 @@ def report(result: OverheadResult) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.overhead",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--model", type=Path, help="a GGUF file; default: the built-in model")
+    parser = command("overhead", __doc__)
+    add_model(parser)
     parser.add_argument("--threads", type=int, help="of both; default: what Sotto chooses")
     parser.add_argument("--completions", type=int, default=60)
     parser.add_argument("--starts", type=int, default=7)
-    parser.add_argument("--out", type=Path, help="default: a new file in bench/results/")
+    add_out(parser)
     options = parser.parse_args(arguments)
     require_sotto()
-    try:
-        result = asyncio.run(measure(options))
-    except EditorError as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(report(result))
-    print(f"written to {save('overhead', result, result.provenance, options.out)}", file=sys.stderr)
-    return 0
+    result = run("overhead", lambda: asyncio.run(measure(options)), report, options.out)
+    return int(result is None)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ so they bear a busy machine.
 
 from __future__ import annotations
 
-import argparse
 import random
 import sys
 import time
@@ -26,6 +25,7 @@ from pathlib import Path
 from statistics import median
 
 from bench.build_peer import PeerBuildError
+from bench.command import command
 from bench.shapes import make
 from inference import (
     EngineConfig,
@@ -125,8 +125,7 @@ def evaluated_where_all_can_be_cut(prompts: list[Tokens], rows: RowPolicy) -> li
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.recurrent", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = command("recurrent", __doc__)
     parser.add_argument("--model", type=Path)
     parser.add_argument("--tokens", type=int, default=4000)
     parser.add_argument("--edits", type=int, default=5)

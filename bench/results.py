@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -12,9 +13,17 @@ from bench.machine import Provenance
 DIRECTORY = Path(__file__).resolve().parent / "results"
 
 
-def save(kind: str, result: msgspec.Struct, made: Provenance, out: Path | None) -> Path:
+class Result(Protocol):
+    """A `msgspec.Struct`."""
+
+    @property
+    def provenance(self) -> Provenance: ...
+
+
+def save(kind: str, result: Result, out: Path | None) -> Path:
     """Write a result as JSON, named by kind, day and commit unless `out` says otherwise."""
     if out is None:
+        made = result.provenance
         DIRECTORY.mkdir(exist_ok=True)
         out = DIRECTORY / f"{kind}-{made.date[:10]}-{made.commit}.json"
     pretty = msgspec.json.format(msgspec.json.encode(result), indent=1)

@@ -11,7 +11,6 @@ in the user's cache folder; each is loaded and used once before it counts as mad
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from pathlib import Path
@@ -19,6 +18,7 @@ from pathlib import Path
 import platformdirs
 
 from bench.build_peer import PeerBuildError, fetch_source, locked_runtime
+from bench.command import command
 from bench.gguf_writing import Value, Vocabulary, flag, number, read_vocabulary, text, write_model
 from bench.shape_plans import SHAPES, Shape, file_type, plan
 from inference import EngineConfig, ModelError, inspect_model, try_again
@@ -101,8 +101,7 @@ def check(path: Path) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.shapes", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = command("shapes", __doc__)
     parser.add_argument("shape", nargs="?", choices=SHAPES)
     parser.add_argument("quantization", nargs="?", choices=QUANTIZATIONS, default="q4_0")
     parser.add_argument("--source", type=Path, help="an unpacked source package, not downloaded")

@@ -30,6 +30,7 @@ from typing import Any
 
 import msgspec
 
+from bench.command import add_model, add_out, command, run
 from bench.editor import Editor, EditorError, require_sotto, sotto_command
 from bench.latency import SHIPPED_TRACE
 from bench.machine import Provenance, provenance
@@ -37,7 +38,7 @@ from bench.replay import replay
 from bench.results import save
 from bench.sotto_driver import SottoDriver
 from bench.summary import Summary, figure, median, ratio, summarise, table
-from bench.trace import Session, TraceError, read_trace, shifted, take
+from bench.trace import Session, read_trace, shifted, take
 from lsp.protocol import StatusModel
 
 SAMPLE_EVERY_S = 5.0
@@ -162,7 +163,7 @@ class Soak:
             file=sys.stderr,
             flush=True,
         )
-        save("soak", result, result.provenance, self._options.out)
+        save("soak", result, self._options.out)
 
     def _result(self, editor: Editor, driver: SottoDriver) -> SoakResult:
         assert editor.status is not None
@@ -236,31 +237,25 @@ def report(result: SoakResult) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.soak",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command("soak", __doc__)
     parser.add_argument("--minutes", type=float, default=120.0, help="default: 120")
     parser.add_argument("--trace", type=Path, default=SHIPPED_TRACE)
     parser.add_argument("--keys", type=int, help="in one round; default: the whole trace")
     parser.add_argument("--speed", type=float, default=1.0, help="divides the pauses; default: 1")
-    parser.add_argument("--model", type=Path, help="a GGUF file; default: the built-in model")
+    add_model(parser)
     parser.add_argument("--threads", type=int, help="default: what Sotto chooses")
-    parser.add_argument("--out", type=Path, help="default: a new file in bench/results/")
+    add_out(parser)
     options = parser.parse_args(arguments)
     require_sotto()
-    try:
+
+    def measured() -> SoakResult:
         sessions = read_trace(options.trace)
         if options.keys is not None:
             sessions = take(sessions, options.keys)
-        result = asyncio.run(Soak(options, sessions).run())
-    except (TraceError, EditorError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(report(result))
-    print(f"written to {save('soak', result, result.provenance, options.out)}", file=sys.stderr)
-    return int(result.broken_off is not None)
+        return asyncio.run(Soak(options, sessions).run())
+
+    result = run("soak", measured, report, options.out)
+    return int(result is None or result.broken_off is not None)
 
 
 if __name__ == "__main__":

@@ -27,10 +27,10 @@ from pathlib import Path
 
 import msgspec
 
-from bench.edits import Edit, EditsError, default_corpus, read_edits
+from bench.command import add_model, add_out, command, run
+from bench.edits import Edit, default_corpus, read_edits
 from bench.machine import Provenance, provenance
 from bench.oracle import Oracle
-from bench.results import save
 from bench.speculative_cases import SETS, Case
 from bench.summary import figure, percentile, ratio, table
 from inference import (
@@ -38,7 +38,6 @@ from inference import (
     EngineConfig,
     GenerationRequest,
     GenerationResult,
-    InferenceError,
     SamplingParams,
     SpeculationMode,
     inspect_model,
@@ -265,30 +264,22 @@ def _sets(text: str) -> list[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.speculative",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--model", type=Path, help="a GGUF file; default: the built-in model")
+    parser = command("speculative", __doc__)
+    add_model(parser)
     parser.add_argument("--threads", type=int, help="default: what Sotto chooses")
     parser.add_argument("--edits", type=Path, default=default_corpus())
     parser.add_argument("--cases", type=int, default=120, help="edits of the corpus; default: 120")
     parser.add_argument("--sets", type=_sets, default=list(SETS), help=f"of {','.join(SETS)}")
     parser.add_argument("--own-words", type=int, default=20, metavar="N", help="default: 20")
     parser.add_argument("--settle", type=float, default=5.0, help="seconds before the first case")
-    parser.add_argument("--out", type=Path, help="default: a new file in bench/results/")
+    add_out(parser)
     options = parser.parse_args(arguments)
-    try:
-        edits = spread(read_edits(options.edits), options.cases)
-        result = asyncio.run(measure(options, edits))
-    except (EditsError, InferenceError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(report(result))
-    made = save("speculative", result, result.provenance, options.out)
-    print(f"written to {made}", file=sys.stderr)
-    return 0
+
+    def measured() -> SpeculativeResult:
+        return asyncio.run(measure(options, spread(read_edits(options.edits), options.cases)))
+
+    result = run("speculative", measured, report, options.out)
+    return int(result is None)
 
 
 def spread(edits: Sequence[Edit], n: int) -> list[Edit]:

@@ -21,10 +21,12 @@ from pathlib import Path
 
 import msgspec
 
+from bench.errors import BenchError
+
 FORMAT = 1
 
 
-class TraceError(ValueError):
+class TraceError(BenchError):
     """A trace cannot be used; the message names the file and the line."""
 
 

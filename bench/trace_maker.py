@@ -15,7 +15,6 @@ exactly so.
 
 from __future__ import annotations
 
-import argparse
 import difflib
 import math
 import random
@@ -25,6 +24,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from bench.command import command
 from bench.trace import Delete, Event, Insert, Move, Open, Session, TraceError, apply, write_trace
 
 LANGUAGES = {
@@ -182,11 +182,7 @@ def _git(repository: Path, *arguments: str) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.trace_maker",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command("trace_maker", __doc__)
     parser.add_argument("paths", nargs="+", help="files, relative to the repository's root")
     parser.add_argument("--repository", type=Path, default=Path(__file__).resolve().parent.parent)
     parser.add_argument("--out", type=Path, required=True)

@@ -16,7 +16,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.edits import Edit, EditsError, default_corpus, read_edits
+from bench.command import add_model, command
+from bench.edits import Edit, default_corpus, read_edits
+from bench.errors import BenchError
 from bench.oracle import Oracle
 from bench.summary import figure, table
 from inference import (
@@ -82,18 +84,14 @@ async def measure(options: argparse.Namespace) -> list[list[str]]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.windows",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--model", type=Path, help="a GGUF file; default: the built-in model")
+    parser = command("windows", __doc__)
+    add_model(parser)
     parser.add_argument("--edits", type=Path, default=default_corpus())
     parser.add_argument("--places", type=int, default=539, help="default: 539")
     options = parser.parse_args(arguments)
     try:
         print(table(asyncio.run(measure(options))))
-    except (EditsError, InferenceError) as error:
+    except (BenchError, InferenceError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

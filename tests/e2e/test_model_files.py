@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.mutated_models import run
+from bench.mutated_models import measure
 from inference.errors import ModelError
 from inference.models.builtin_model import builtin_model_path
 from inference.models.summary import inspect_model
@@ -54,7 +54,7 @@ def test_the_runtime_survives_what_the_checks_let_through_of_the_usual_models(
 
 def test_files_of_all_architectures_are_refused_or_used() -> None:
     """A sample of what `bench/mutated_models.py` does by the thousand."""
-    result = run(count=180, seed=3)
+    result = measure(count=180, seed=3)
     assert result.failures == []
     outcomes: Counter[str] = Counter()
     for counts in result.outcomes.values():

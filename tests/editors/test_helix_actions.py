@@ -19,6 +19,7 @@ from tests.support import diagnosing_server
 from tests.support.action_cases import (
     AREA,
     CASES,
+    CIRCLE,
     CUSTOM,
     HOSTILE,
     SIMPLE,
@@ -30,27 +31,6 @@ from tests.support.helix import Helix
 from tests.support.helix_profile import Profile
 
 pytestmark = pytest.mark.editor
-
-CIRCLE = '''\
-"""Shapes."""
-
-import math
-
-
-class Circle:
-    """A circle around a point."""
-
-    def area(self):
-        """Return the area of the circle."""
-        return math.pi * self.radius ** 2
-
-    def perimeter(self):
-        return 2 * math.pi * self.radius
-
-    def scale(self, factor):
-        """Make the circle larger or smaller."""
-        pass
-'''
 
 # Nothing but actions takes answers out of the script.
 SETTINGS = {"completion.enabled": "never", "actions.custom": [CUSTOM]}
@@ -134,20 +114,20 @@ def method(text: str, name: str) -> ast.FunctionDef:
 
 
 def test_a_docstring_by_the_built_in_model(helix: Helix) -> None:
-    path = opened(helix, "docstring.py", CIRCLE, 14, 9)
+    path = opened(helix, "docstring.py", CIRCLE, 18, 9)
     helix.act("Write docstring for `perimeter`")
     after = changed(helix, path, CIRCLE)
     assert ast.get_docstring(method(after, "perimeter"))
     lines, old = after.splitlines(), CIRCLE.splitlines()
-    assert lines[:13] + lines[13 + len(lines) - len(old) :] == old
+    assert lines[:17] + lines[17 + len(lines) - len(old) :] == old
     expect_undone(helix, path, CIRCLE)
 
 
 def test_a_body_by_the_built_in_model(helix: Helix) -> None:
-    path = opened(helix, "body.py", CIRCLE, 18, 9)
+    path = opened(helix, "body.py", CIRCLE, 22, 9)
     helix.act("Complete the body of `scale`")
     after = changed(helix, path, CIRCLE)
-    assert after.splitlines()[:17] == CIRCLE.splitlines()[:17]
+    assert after.splitlines()[:21] == CIRCLE.splitlines()[:21]
     body = method(after, "scale").body[1:]
     assert body
     assert not any(isinstance(statement, ast.Pass) for statement in body)
@@ -155,7 +135,7 @@ def test_a_body_by_the_built_in_model(helix: Helix) -> None:
 
 
 def test_what_the_built_in_model_cannot_is_not_in_the_list(helix: Helix) -> None:
-    opened(helix, "cannot.py", CIRCLE, 14, 9)
+    opened(helix, "cannot.py", CIRCLE, 18, 9)
     assert "Write docstring for `perimeter`" in helix.offered()
     assert "Simplify" not in helix.screen()
     assert "Explain" not in helix.screen()

@@ -9,37 +9,21 @@ from pathlib import Path
 import pytest
 
 from tests.editors.conftest import StartNeovim
-from tests.support.action_cases import CASES, CUSTOM, HOSTILE, SIMPLE, SIMPLER, Case, fenced
+from tests.support.action_cases import (
+    CASES,
+    CIRCLE,
+    CUSTOM,
+    HOSTILE,
+    SIMPLE,
+    SIMPLER,
+    Case,
+    fenced,
+)
 from tests.support.nvim import Neovim
 from tests.support.nvim_chat import serve_script
 from tests.support.places import assert_in_step
 
 pytestmark = pytest.mark.editor
-
-CIRCLE = '''\
-"""Shapes."""
-
-import math
-
-
-class Circle:
-    """A circle around a point."""
-
-    def __init__(self, radius):
-        """Create a circle."""
-        self.radius = radius
-
-    def area(self):
-        """Return the area of the circle."""
-        return math.pi * self.radius ** 2
-
-    def perimeter(self):
-        return 2 * math.pi * self.radius
-
-    def scale(self, factor):
-        """Make the circle larger or smaller."""
-        pass
-'''
 
 CHOOSE = """
 local title = ...

@@ -8,12 +8,12 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.editors.conftest import Started
+from tests.support.action_cases import CASES, CIRCLE, CUSTOM, SIMPLE, SIMPLER, TYPED, fenced
 from tests.support.scripted_serve import ROOT, write_program
 from tests.support.vscode import VSCode
 from tests.support.vscode_actions import (
@@ -29,34 +29,6 @@ from tests.support.vscode_actions import (
 
 pytestmark = pytest.mark.editor
 
-CIRCLE = '''\
-"""Shapes."""
-
-import math
-
-
-class Circle:
-    """A circle around a point."""
-
-    def __init__(self, radius):
-        """Create a circle."""
-        self.radius = radius
-
-    def area(self):
-        """Return the area of the circle."""
-        return math.pi * self.radius ** 2
-
-    def perimeter(self):
-        return 2 * math.pi * self.radius
-
-    def scale(self, factor):
-        """Make the circle larger or smaller."""
-        pass
-'''
-
-SIMPLE = "def positive(x):\n    # Or not.\n    if x > 0:\n        return True\n    return False\n"
-SIMPLER = "def positive(x):\n    # Or not.\n    return x > 0\n"
-CUSTOM = {"title": "Say it briefly", "instruction": "Shorter.", "appliesTo": "function"}
 # Nothing but actions takes answers out of the script.
 SETTINGS: dict[str, object] = {
     "sotto.inlineCompletion.enabled": False,
@@ -64,10 +36,6 @@ SETTINGS: dict[str, object] = {
 }
 
 Say = Callable[..., VSCode]
-
-
-def fenced(code: str) -> str:
-    return f"```\n{code}```"
 
 
 @pytest.fixture(scope="module")
@@ -171,65 +139,18 @@ def test_what_the_built_in_model_cannot_is_not_offered_to_be_chosen(vscode: VSCo
 # By a scripted one
 
 
-@dataclass(frozen=True)
-class Case:
-    """One action that is applied at once."""
-
-    title: str
-    before: str
-    after: str
-    answer: str = ""
-    line: int = 1
-    column: int = 1
-    n_lines: int = 0
-    """Selected, from the line on; the cursor alone if 0."""
-    name: str = "case.py"
-    menu: str = QUICK_FIX
+MENUS = {"extract function": REFACTOR}
+"""Where an action is not under the cursor's light bulb."""
 
 
-LOOP = "def squares(xs):\n    new = []\n    for x in xs:\n        new.append(x)\n    return new\n"
-REPORT = "def report(xs):\n    total = 0\n    for x in xs:\n        total += x\n    print(total)\n"
-SUM = "def add_up(xs):\n    total = 0\n    for x in xs:\n        total += x\n    return total\n"
-EXTRACTED = f"{SUM}\n\ndef report(xs):\n    total = add_up(xs)\n    print(total)\n"
-TYPED = "def half(n: int) -> float:\n    return n / 2\n"
-HELLO = 'def hello(name):\n    return "Hello %s!" % name\n'
-RADIUS = "import os\n\n\ndef area(radius):\n    return math.pi * radius**2\n"
-
-CASES = {
-    "simplify": Case("Simplify `positive`", SIMPLE, SIMPLER, fenced(SIMPLER), 3, 5),
-    "types": Case(
-        "Add type hints to `half`", "def half(n):\n    return n / 2\n", TYPED, fenced(TYPED), 1, 5
-    ),
-    "extract function": Case(
-        "Extract function", REPORT, EXTRACTED, fenced(EXTRACTED), 2, n_lines=3, menu=REFACTOR
-    ),
-    "rename": Case("Rename `new` meaningfully", LOOP, LOOP.replace("new", "copy"), "`copy`", 2, 5),
-    "convert without a model": Case(
-        "to a comprehension",
-        LOOP,
-        "def squares(xs):\n    new = [x for x in xs]\n    return new\n",
-        line=3,
-        column=5,
-    ),
-    "convert": Case(
-        "an f-string",
-        HELLO,
-        'def hello(name):\n    return f"Hello {name}!"\n',
-        fenced('    return f"Hello {name}!"\n'),
-        2,
-        26,
-    ),
-    "the user's own": Case("Say it briefly", SIMPLE, SIMPLER, fenced(SIMPLER), 3, 5),
-}
-
-
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
-def test_an_action_is_applied_and_undone_in_one_step(say: Say, case: Case) -> None:
+@pytest.mark.parametrize("name", [name for name in CASES if name != "a guess"])
+def test_an_action_is_applied_and_undone_in_one_step(say: Say, name: str) -> None:
+    case = CASES[name]
     vscode = say(case.answer)
-    before = opened(vscode, case.name, case.before, case.line, case.column)
+    before = opened(vscode, "case.py", case.before, case.line, case.column)
     if case.n_lines:
         vscode.select("Shift+ArrowDown", case.n_lines)
-    choose(vscode, case.title, case.menu)
+    choose(vscode, case.title, MENUS.get(name, QUICK_FIX))
     assert until_changed(vscode, before) == case.after.split("\n")
     expect_undone(vscode, before)
 

@@ -8,6 +8,31 @@ SIMPLE = "def positive(x):\n    # Or not.\n    if x > 0:\n        return True\n 
 SIMPLER = "def positive(x):\n    # Or not.\n    return x > 0\n"
 CUSTOM = {"title": "Say it briefly", "instruction": "Shorter.", "appliesTo": "function"}
 """A code action of the user's own, in `actions.custom`."""
+CIRCLE = '''\
+"""Shapes."""
+
+import math
+
+
+class Circle:
+    """A circle around a point."""
+
+    def __init__(self, radius):
+        """Create a circle."""
+        self.radius = radius
+
+    def area(self):
+        """Return the area of the circle."""
+        return math.pi * self.radius ** 2
+
+    def perimeter(self):
+        return 2 * math.pi * self.radius
+
+    def scale(self, factor):
+        """Make the circle larger or smaller."""
+        pass
+'''
+"""What the built-in model writes a docstring and a body for."""
 
 
 def fenced(code: str) -> str:

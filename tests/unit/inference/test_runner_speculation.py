@@ -30,10 +30,10 @@ NEW = "def area(self) -> float:\n    return self.width * self.height * self.scal
 
 
 class KnownCost(VerifyCost):
-    """Rows cost little, whatever the toy model takes."""
+    """Of many rows it is little more than of two, whatever the toy model takes."""
 
     def record(self, n_rows: int, ms: float) -> None:
-        super().calibrate(n_rows, 10.0 + n_rows / 4)
+        super().calibrate(n_rows, 8.0 if n_rows == 1 else 10.0 + n_rows / 4)
 
 
 def speculation_of(
@@ -41,7 +41,7 @@ def speculation_of(
 ) -> Speculation:
     speculation = Speculation(mode, backend.rows, is_second_row_free=is_second_row_free)
     speculation.costs = KnownCost()
-    for n_rows in (1, 8, 16):
+    for n_rows in (1, 2, 8, 16):
         speculation.costs.record(n_rows, 0.0)
     speculation.decide()
     return speculation
@@ -133,6 +133,24 @@ def test_edits_speculate_where_many_rows_cost_little_for_what_they_must_have(
     assert result.text == NEW
     assert bool(result.usage.drafters) is is_drafted
     assert (len(backend.calls[-1].tokens) > 1) is is_drafted
+
+
+@pytest.mark.parametrize(
+    ("two_rows_ms", "minimum", "is_drafted"), [(10.9, 2, True), (11.1, 2, False), (10.0, 1, False)]
+)
+def test_all_requests_speculate_where_a_second_row_is_measured_to_be_free(
+    two_rows_ms: float, minimum: int, is_drafted: bool
+) -> None:
+    rows = RowPolicy(maximum=64, minimum=minimum)
+    backend = FakeBackend(predict=spelling(b"x = 1\nx = 1\nx = 1\n", n_prompt=4), rows=rows)
+    speculation = Speculation(SpeculationMode.AUTO, rows, is_second_row_free=False)
+    for n_rows, ms in {1: 10.0, 2: two_rows_ms, 8: 50.0, 16: 60.0}.items():
+        speculation.costs.calibrate(n_rows, ms)
+    speculation.decide()
+    runner = Runner(backend, make_prompts(backend), speculation=speculation)
+    (result,) = run(runner, GenerationRequest(prompt=TextPrompt(text="x: \n")))
+    assert result.text == "x = 1\nx = 1\nx = 1\n"
+    assert bool(result.usage.drafters) is is_drafted
 
 
 def test_a_runner_at_rest_measures_what_rows_cost() -> None:

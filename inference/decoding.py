@@ -228,7 +228,9 @@ class Decoder:
         is_end = part.end == job.n_prompt and self._cache.keeps_states
         if (part.end in job.stops or is_end) and not part.drafts:
             self._save(job)
-        if part.end == job.n_prompt and self._cache.is_exact(job.sequence, job.n_prompt):
+        # No logits: what was generated already is evaluated anew, and the prompt before it.
+        is_after_prompt = part.end == job.n_prompt and logits
+        if is_after_prompt and self._cache.is_exact(job.sequence, job.n_prompt):
             self._known.note_prompt(job.tokens, self._speculation.rows(job.request), logits[0])
 
     def _save(self, job: Job) -> None:

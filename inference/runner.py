@@ -267,7 +267,8 @@ class Runner:
         self._decoder.cut(job, lease.n_reused + lease.n_more)
         job.n_reused = job.n_past = min(job.n_past, lease.n_reused)
         if known is not None and job.n_past == len(job.tokens):
-            job.known = known if lease.n_more else known.without_answer()
+            # A call that was given up may have gone back over the newest of the answer's tokens.
+            job.known = known.first(lease.n_more)
         if not lease.n_more:
             self._known.forget(lease.slot)
             if job.priority is Priority.INLINE and self._backend.can_truncate:

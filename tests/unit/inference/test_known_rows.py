@@ -8,8 +8,9 @@ import pytest
 from inference.backends.base import RowPolicy
 from inference.job import Job
 from inference.known_rows import MAX_ANSWER_ROWS, MAX_PROMPTS, KnownRows
-from inference.types import FimPrompt, FinishReason, Priority
-from tests.support.fake_backend import FakeBackend, spelling
+from inference.speculation.policy import Speculation
+from inference.types import FimPrompt, FinishReason, Priority, SpeculationMode
+from tests.support.fake_backend import FakeBackend, Predict, spelling
 from tests.support.stepping import Bench
 
 
@@ -63,6 +64,46 @@ def test_an_answer_is_continued_only_as_far_as_the_constraint_allows() -> None:
     assert usage.n_known_tokens == 2
     again = bench.complete(FimPrompt(prefix="x = 1\ny = hi", suffix=""), max_tokens=8)
     assert again.usage.n_known_tokens > 2
+
+
+@pytest.mark.parametrize("n_prompt", [100, 96])
+def test_an_answer_whose_next_call_was_given_up_is_continued(n_prompt: int) -> None:
+    """A call of two rows goes back over the newest token that was evaluated."""
+    bench = in_twos(spelling(b"hello there", n_prompt))
+    first = bench.submit("x" * n_prompt)
+    while len(first.job.tokens) < n_prompt + 4:
+        bench.runner.step()
+    bench.backend.during_evaluation = lambda _: bench.runner.cancel(first.job)
+    bench.runner.step()
+    bench.backend.during_evaluation = lambda _: None
+    second = bench.complete("x" * n_prompt)
+    assert (first.result.text, second.text) == ("hell", "hello th")
+    assert second.usage.n_evaluated_tokens == 0
+    assert second.usage.n_known_tokens == 2
+
+
+def test_a_sequence_that_can_suddenly_not_be_cut_is_evaluated_anew() -> None:
+    bench = in_twos(spelling(b"hello there", 96))
+    told = bench.submit("x" * 96)
+    while len(told.job.tokens) < 100:
+        bench.runner.step()
+    truncate, refused = bench.backend.truncate, list[int]()
+
+    def refuse_once(sequence: int, n_tokens: int) -> bool:
+        refused.append(n_tokens)
+        return len(refused) > 1 and truncate(sequence, n_tokens)
+
+    bench.backend.truncate = refuse_once
+    bench.run()
+    assert refused[:2] == [98, 0]
+    assert told.result.text == "hello th"
+
+
+def in_twos(predict: Predict) -> Bench:
+    """All its calls have two rows or more."""
+    backend = FakeBackend(predict=predict)
+    never = Speculation(SpeculationMode.NEVER, backend.rows, is_second_row_free=True)
+    return Bench(backend, speculation=never)
 
 
 def test_an_answer_is_not_continued_in_a_sequence_that_was_used_since() -> None:

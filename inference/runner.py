@@ -278,9 +278,12 @@ class Runner:
     def _brought_along(self, first: Job, others: Sequence[Job]) -> Job:
         """The first job; or, in every second step in which it would gain by company, another one of
         its priority whose prompt is not evaluated yet."""
+        if first.in_prefill or first.known is not None:
+            # What is known has to be gone through before anything else is noted.
+            return first
         equals = (job for job in others if job.priority is first.priority)
         late = next((job for job in equals if not job.has_begun or job.in_prefill), None)
-        if late is None or first.in_prefill or not self._batching.wants_company(first, others):
+        if late is None or not self._batching.wants_company(first, others):
             return first
         self._is_turn_of_next = not self._is_turn_of_next
         can_run = self._is_turn_of_next and (late.has_begun or self._begin(late))

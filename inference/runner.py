@@ -41,7 +41,8 @@ from inference.types import (
 
 
 class Runner:
-    """`submit` and `cancel` may be called from any thread, all else from the engine thread."""
+    """`submit` and `cancel` may be called from any thread, all else from the engine thread, but for
+    `fail_all` when that has ended."""
 
     def __init__(
         self,
@@ -171,11 +172,16 @@ class Runner:
         return True
 
     def fail_all(self, error: InferenceError) -> None:
-        """Ends every job with `error`."""
-        self._take_in()
+        """Ends every job with `error`. On any thread, when no step is made any more: the backend,
+        which may have failed, is left alone."""
+        while self._submitted:
+            self._scheduler.add(self._submitted.popleft())
         for job in self._scheduler.jobs():
             self._scheduler.remove(job)
-            job.fail(error)
+            if job.is_cancelled:
+                job.finish(FinishReason.CANCELLED)
+            else:
+                job.fail(error)
 
     def _take_in(self) -> None:
         # The cancels first: whatever they are for was submitted before, so it is among the

@@ -211,6 +211,18 @@ def test_a_request_for_another_place_ends_the_reading() -> None:
     assert bench.backend.n_evaluated == 32 + 1
 
 
+def test_the_reading_stays_ended_if_that_request_fails_at_once() -> None:
+    bench = Bench(FakeBackend(n_sequences=2))
+    told = bench.submit("x" * 60, hint="file")
+    bench.runner.step()
+    bench.runner.cancel(told.job, finish_prompt=True)
+    bench.submit("", hint="file")
+    bench.run()
+    assert bench.backend.n_evaluated == 16
+    chat = bench.complete("c" * 20, priority=Priority.CHAT, max_tokens=2)
+    assert chat.usage.n_decoded_tokens, "both sequences can be had"
+
+
 def test_only_the_prompt_that_was_cancelled_last_is_read() -> None:
     bench = Bench()
     ahead = bench.submit("x" * 60, hint="x", priority=Priority.WARMUP)

@@ -198,8 +198,8 @@ class Runner:
         """Builds the prompt and finds a sequence. False: it has to wait, or has just ended."""
         self._ahead.make_way(job)
         # One sequence stays free for whoever types next.
-        n_reserved = 0 if job.priority is Priority.INLINE else 1
-        if self._cache.n_idle <= n_reserved:
+        n_missing = (1 if job.priority is Priority.INLINE else 2) - self._cache.n_idle
+        if n_missing > 0 and not self._ahead.give_up(n_missing, job):
             return False
         try:
             whole = self._prompts.build(job.request)

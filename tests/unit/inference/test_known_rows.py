@@ -256,6 +256,37 @@ def test_the_reading_waits_for_what_was_asked_for(priority: Priority) -> None:
     assert bench.backend.n_evaluated == 60 + 40
 
 
+@pytest.mark.parametrize("priority", [Priority.ACTION, Priority.CHAT])
+def test_what_is_read_gives_up_its_sequence_for_what_was_asked_for(priority: Priority) -> None:
+    """One of two sequences is always left for who types."""
+    bench = Bench(FakeBackend(n_sequences=2))
+    ahead = bench.submit("x" * 60, priority=Priority.WARMUP, max_tokens=0)
+    bench.runner.step()
+    n_read = bench.backend.n_evaluated
+    asked = bench.submit("c" * 40, priority=priority, max_tokens=1)
+    while not asked.is_over:
+        bench.runner.step()
+    assert ahead.result.finish_reason is FinishReason.CANCELLED
+    assert bench.backend.n_evaluated == n_read + 40
+    again = bench.complete("x" * 60, max_tokens=0)
+    assert again.usage.n_reused_tokens == n_read > 0
+
+
+def test_what_is_read_goes_on_where_giving_it_up_would_free_too_little() -> None:
+    bench = Bench(FakeBackend(n_sequences=2, predict=lambda _: ord("a")))
+    ahead = bench.submit("x" * 60, priority=Priority.WARMUP, max_tokens=0)
+    bench.runner.step()
+    typed = bench.submit("y" * 20, hint="y", max_tokens=4)
+    bench.runner.step()
+    chat = bench.submit("c" * 40, priority=Priority.CHAT, max_tokens=1)
+    while not typed.is_over:
+        bench.runner.step()
+    assert not chat.job.has_begun
+    assert not ahead.is_over
+    bench.run()
+    assert chat.result.usage.n_decoded_tokens == 1
+
+
 def test_nothing_is_read_for_a_request_that_had_not_begun_or_was_decoding() -> None:
     bench = Bench(FakeBackend(predict=lambda _: ord("a")))
     decoding = bench.submit("x" * 20)

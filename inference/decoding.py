@@ -92,6 +92,9 @@ class Decoder:
 
     def go_through(self, job: Job, known: Known) -> FinishReason | None:
         """Chooses from what an earlier request has computed for the same prompt."""
+        if not job.request.sampling.max_tokens:
+            # Read ahead for who goes on with the answer: that stays as it is.
+            return FinishReason.LENGTH
         n_prompt = job.n_past
         reason = self._choose(job, known.rows, known.tokens, is_new=False)
         job.n_known = job.n_past - n_prompt

@@ -82,6 +82,15 @@ def test_an_answer_whose_next_call_was_given_up_is_continued(n_prompt: int) -> N
     assert second.usage.n_known_tokens == 2
 
 
+def test_who_only_reads_a_prompt_leaves_what_is_known_of_its_answer() -> None:
+    bench = in_twos(spelling(b"hello there", 100))
+    bench.complete("x" * 100, max_tokens=5)
+    bench.complete("x" * 100, priority=Priority.WARMUP, max_tokens=0)
+    again = bench.complete("x" * 100)
+    assert again.text == "hello th"
+    assert again.usage.n_known_tokens == 4
+
+
 def test_a_sequence_that_can_suddenly_not_be_cut_is_evaluated_anew() -> None:
     bench = in_twos(spelling(b"hello there", 96))
     told = bench.submit("x" * 96)

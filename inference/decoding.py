@@ -92,6 +92,9 @@ class Decoder:
 
     def go_through(self, job: Job, known: Known) -> FinishReason | None:
         """Chooses from what an earlier request has computed for the same prompt."""
+        if not job.request.sampling.max_tokens:
+            # Read ahead for who goes on with the answer: that stays as it is.
+            return FinishReason.LENGTH
         n_prompt = job.n_past
         reason = self._choose(job, known.rows, known.tokens, is_new=False)
         job.n_known = job.n_past - n_prompt
@@ -148,21 +151,21 @@ class Decoder:
     def _drafts(self, job: Job, rows: RowPolicy) -> list[int]:
         """Tokens to evaluate behind the newest."""
         backend, n_new = self._backend, len(job.tokens) - job.n_past
+        # So many can be dropped again, or have a place.
+        n_behind = min(backend.n_rollback, backend.n_ctx - len(job.tokens))
+        n_max = min(n_behind, backend.max_logits - 1, rows.maximum - n_new, job.n_wanted - 1)
+        if not backend.can_truncate:
+            # What is drafted and what fills the call are dropped together.
+            n_rows = (n_new + n_behind) // rows.multiple * rows.multiple
+            n_max = min(n_max, n_rows - n_new) if n_behind >= rows.minimum - 1 else 0
         drafts: list[int] = []
         if job.speculator is not None:
-            n_max = min(
-                backend.max_logits - 1,
-                backend.n_rollback,
-                rows.maximum - n_new,
-                backend.n_ctx - len(job.tokens),
-                job.n_wanted - 1,
-            )
             drafts += job.speculator.propose(
                 job.context, n_new=n_new, n_max=n_max, rows=rows, in_prefill=job.in_prefill
             )
         n_rows = n_new + len(drafts)
         n_missing = rows.padded(n_rows) - n_rows
-        if not backend.can_truncate and n_missing <= backend.n_rollback:
+        if not backend.can_truncate and len(drafts) + n_missing <= n_behind:
             # A call of too few rows goes back over earlier tokens. A sequence that cannot go back
             # takes any tokens as well: they are checked like drafted ones, and dropped.
             drafts += [job.tokens[-1]] * n_missing
@@ -228,7 +231,9 @@ class Decoder:
         is_end = part.end == job.n_prompt and self._cache.keeps_states
         if (part.end in job.stops or is_end) and not part.drafts:
             self._save(job)
-        if part.end == job.n_prompt and self._cache.is_exact(job.sequence, job.n_prompt):
+        # No logits: what was generated already is evaluated anew, and the prompt before it.
+        is_after_prompt = part.end == job.n_prompt and logits
+        if is_after_prompt and self._cache.is_exact(job.sequence, job.n_prompt):
             self._known.note_prompt(job.tokens, self._speculation.rows(job.request), logits[0])
 
     def _save(self, job: Job) -> None:
@@ -252,10 +257,11 @@ class Decoder:
         job.n_steps += 1
         n_right = 0
         reason: FinishReason | None = None
+        n_end = self._n_end(job)
         for row in logits:
             if is_new and job.n_past > job.n_prompt:
                 self._known.note(job.id, job.tokens[-1], row)
-            reason = job.advance(row, room=self._backend.n_ctx - job.n_past)
+            reason = job.advance(row, room=n_end - job.n_past)
             is_right = n_right < len(drafts) and job.tokens[job.n_past :] == [drafts[n_right]]
             if not is_right:
                 break
@@ -266,6 +272,12 @@ class Decoder:
         if is_new and n_right:
             self._cache.record(job.sequence, job.n_past - n_right, drafts[:n_right])
         return reason
+
+    def _n_end(self, job: Job) -> int:
+        """Tokens that its sequence can hold: no call may have too few rows, nor go back if the
+        sequence cannot."""
+        n_short = self._speculation.rows(job.request).minimum - 1
+        return self._backend.n_ctx - (0 if self._backend.can_truncate else n_short)
 
     def _drop_rejected(self, job: Job) -> None:
         assert job.sequence is not None

@@ -55,8 +55,10 @@ class Known:
         """The slot, and how many of the answer's tokens it holds."""
         return None if self.slot is None else (self.slot, len(self.tokens))
 
-    def without_answer(self) -> Known:
-        return Known(self.rows[:1])
+    def first(self, n_tokens: int) -> Known:
+        """With so much of the answer."""
+        slot = self.slot if n_tokens else None
+        return Known(self.rows[: n_tokens + 1], self.tokens[:n_tokens], slot)
 
 
 class KnownRows:

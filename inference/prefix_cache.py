@@ -265,10 +265,13 @@ class PrefixCache:
         return options
 
     def _beside_those_in_use(self) -> set[int]:
-        """Or beside the one that was last, which is likely to be soon again."""
+        """Or beside the one that was last, which is likely to be soon again; or that one itself, as
+        who goes on there has no company yet and nothing to move for."""
+        busy = [slot.index for slot in self._slots if slot.is_busy]
+        if busy:
+            return {index + step for index in busy for step in (-1, 1)}
         newest = max(self._slots, key=lambda slot: slot.last_used)
-        used = [slot for slot in self._slots if slot.is_busy] or [newest] * bool(newest.tokens)
-        return {slot.index + step for slot in used for step in (-1, 1)}
+        return {newest.index + step for step in (-1, 0, 1)} if newest.tokens else set()
 
     def _stops(self, reuse: _Reuse, n_prompt: int) -> tuple[int, ...]:
         if not self._checkpoints.is_enabled:

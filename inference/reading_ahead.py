@@ -37,6 +37,22 @@ class ReadingAhead:
         if self._rest is not None and _is_at_cursor(job) and job is not self._rest:
             self._cancel(self._rest)
 
+    def give_up(self, n_sequences: int, job: Job) -> bool:
+        """Whether so many sequences became free for `job`. To read a large prompt to its end can
+        take half a minute, and nobody waits for it; what was read of it stays in the cache."""
+        if job.priority is Priority.WARMUP:
+            return False
+        reading = [
+            other
+            for other in self._scheduler.jobs()
+            if other.priority is Priority.WARMUP and other.sequence is not None
+        ]
+        if len(reading) < n_sequences:
+            return False
+        for other in reading[-n_sequences:]:
+            self._cancel(other)
+        return True
+
     def shorter(self, job: Job, whole: BuiltPrompt) -> BuiltPrompt | None:
         """What to answer from if reading `whole` takes too long; that is then read behind it."""
         if not _is_at_cursor(job) or job is self._rest:

@@ -41,7 +41,8 @@ from inference.types import (
 
 
 class Runner:
-    """`submit` and `cancel` may be called from any thread, all else from the engine thread."""
+    """`submit` and `cancel` may be called from any thread, all else from the engine thread, but for
+    `fail_all` when that has ended."""
 
     def __init__(
         self,
@@ -149,12 +150,14 @@ class Runner:
         self._take_in()
         jobs = self._scheduler.jobs()
         for first in jobs:
-            if first.has_begun or self._begin(first):
-                others = [job for job in jobs if job is not first]
-                job = self._brought_along(first, others)
-                if not job.is_cancelled:
-                    self._run(job, others)
-                return True
+            # One that begins may end what is read ahead, and even if it then fails.
+            if first.is_over or not (first.has_begun or self._begin(first)):
+                continue
+            others = [job for job in jobs if not (job is first or job.is_over)]
+            job = self._brought_along(first, others)
+            if not (job.is_cancelled or job.is_over):
+                self._run(job, others)
+            return True
         return False
 
     def idle(self) -> bool:
@@ -171,11 +174,16 @@ class Runner:
         return True
 
     def fail_all(self, error: InferenceError) -> None:
-        """Ends every job with `error`."""
-        self._take_in()
+        """Ends every job with `error`. On any thread, when no step is made any more: the backend,
+        which may have failed, is left alone."""
+        while self._submitted:
+            self._scheduler.add(self._submitted.popleft())
         for job in self._scheduler.jobs():
             self._scheduler.remove(job)
-            job.fail(error)
+            if job.is_cancelled:
+                job.finish(FinishReason.CANCELLED)
+            else:
+                job.fail(error)
 
     def _take_in(self) -> None:
         # The cancels first: whatever they are for was submitted before, so it is among the
@@ -190,8 +198,8 @@ class Runner:
         """Builds the prompt and finds a sequence. False: it has to wait, or has just ended."""
         self._ahead.make_way(job)
         # One sequence stays free for whoever types next.
-        n_reserved = 0 if job.priority is Priority.INLINE else 1
-        if self._cache.n_idle <= n_reserved:
+        n_missing = (1 if job.priority is Priority.INLINE else 2) - self._cache.n_idle
+        if n_missing > 0 and not self._ahead.give_up(n_missing, job):
             return False
         try:
             whole = self._prompts.build(job.request)
@@ -267,7 +275,8 @@ class Runner:
         self._decoder.cut(job, lease.n_reused + lease.n_more)
         job.n_reused = job.n_past = min(job.n_past, lease.n_reused)
         if known is not None and job.n_past == len(job.tokens):
-            job.known = known if lease.n_more else known.without_answer()
+            # A call that was given up may have gone back over the newest of the answer's tokens.
+            job.known = known.first(lease.n_more)
         if not lease.n_more:
             self._known.forget(lease.slot)
             if job.priority is Priority.INLINE and self._backend.can_truncate:
@@ -277,9 +286,12 @@ class Runner:
     def _brought_along(self, first: Job, others: Sequence[Job]) -> Job:
         """The first job; or, in every second step in which it would gain by company, another one of
         its priority whose prompt is not evaluated yet."""
+        if first.in_prefill or first.known is not None:
+            # What is known has to be gone through before anything else is noted.
+            return first
         equals = (job for job in others if job.priority is first.priority)
         late = next((job for job in equals if not job.has_begun or job.in_prefill), None)
-        if late is None or first.in_prefill or not self._batching.wants_company(first, others):
+        if late is None or not self._batching.wants_company(first, others):
             return first
         self._is_turn_of_next = not self._is_turn_of_next
         can_run = self._is_turn_of_next and (late.has_begun or self._begin(late))

@@ -6,7 +6,7 @@ of lines, until too much stands between anchor and cursor. The next anchor is ch
 that, so that its prompt can be evaluated while nobody waits for it.
 
 An anchor is a function of the requests with the same hint, in their order, and of nothing else:
-what is cached or how fast anything was changes no anchor.
+what is cached or how fast anything was changes no anchor, nor does it to ask twice.
 """
 
 from __future__ import annotations
@@ -82,7 +82,8 @@ class Anchors:
             coming = None
         n_written = self._count(prefix[len(before.anchor.above) :])
         if n_written > MOVE_AFTER_TOKENS:
-            return Placed(coming or here)
+            # After a long text was put in, even the next one may be too far away.
+            return Placed(here) if coming is None else self._place(Placed(coming), prefix, suffix)
         if coming is None and n_written > NEXT_AFTER_TOKENS and here.above != before.anchor.above:
             coming = here
         return Placed(before.anchor, coming)

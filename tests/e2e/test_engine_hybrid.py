@@ -23,6 +23,7 @@ from inference import (
     Priority,
     PromptOrder,
     SamplingParams,
+    SpeculationMode,
     TokenPrompt,
 )
 from tests.e2e.test_shapes import tiny, tiny_vocabulary
@@ -169,3 +170,14 @@ async def test_cancels_leave_a_state_that_can_be_trusted(model_path: Path) -> No
             running.cancel()
             assert (await running.result()).finish_reason in FinishReason
             assert answer(await engine.submit(chat(tokens[:300])).result()) == expected
+
+
+@pytest.mark.parametrize("speculate", [SpeculationMode.NEVER, SpeculationMode.ALWAYS])
+async def test_an_answer_may_fill_the_context(model_path: Path, speculate: SpeculationMode) -> None:
+    config = EngineConfig(model_path=model_path, n_ctx=512, n_threads=1, speculate=speculate)
+    async with Engine(config) as engine:
+        for n_prompt in (490, 510, 511):
+            request = chat(tuple(10 + n % 50 for n in range(n_prompt)), max_tokens=10_000)
+            result = await engine.submit(request).result()
+            assert result.finish_reason is FinishReason.LENGTH
+            assert n_prompt + result.usage.n_decoded_tokens == 512

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from inference.job import Event, Job
 from inference.prompts.build import PromptBuilder
 from inference.runner import Runner
+from inference.speculation.policy import Speculation
 from inference.types import (
     GenerationRequest,
     GenerationResult,
@@ -46,12 +47,14 @@ class Bench:
         *,
         prompts: PromptBuilder | None = None,
         use_prefix_cache: bool = True,
+        speculation: Speculation | None = None,
     ) -> None:
         self.backend = backend or FakeBackend()
         self.runner = Runner(
             self.backend,
             prompts or make_prompts(self.backend),
             use_prefix_cache=use_prefix_cache,
+            speculation=speculation,
         )
 
     def submit(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from inference.job import Event, Job
@@ -42,6 +44,19 @@ def test_it_moves_to_the_line_when_the_text_around_is_another(before: str, after
     placed = found.place("doc", before, after)
     assert placed.anchor == Anchor(before[: before.rfind("\n") + 1], after)
     assert placed.coming is None
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_to_ask_twice_changes_nothing(seed: int) -> None:
+    """As for a shorter prompt of the same place; also after a long text was put in."""
+    chance = random.Random(seed)
+    once, twice = anchors(), anchors()
+    written = ""
+    for _ in range(60):
+        written += "x" * chance.choice([1, 5, 20, 100, 300]) + chance.choice(["", "\n", "\n"])
+        expected = once.place("doc", ABOVE + written, BELOW).anchor
+        for _ in range(2):
+            assert twice.place("doc", ABOVE + written, BELOW).anchor == expected
 
 
 @pytest.mark.parametrize("closed", [")", '")', "\n}", "\n    });", "'"])

@@ -247,6 +247,35 @@ def test_rows_that_agree_only_nearly_never_share() -> None:
     assert all(len(batch) == 1 for batch in bench.backend.batches)
 
 
+def letter_of_all(tokens: list[int]) -> int:
+    """One of two that depends on all tokens, so that wrong guesses are often right."""
+    return b"ab"[hashed(tokens) % 2]
+
+
+@pytest.mark.parametrize("n_cancelled_after", range(1, 6))
+def test_what_is_known_is_gone_through_before_another_prompt_is_read(
+    n_cancelled_after: int,
+) -> None:
+    """The second request has the same prompt, and its answer is noted in place of the first's."""
+    expected = Sharing(FakeBackend(predict=letter_of_all), shares=False)
+    plain = expected.submit("x" * 100, INLINE, max_tokens=12)
+    expected.run()
+    bench = Sharing(FakeBackend(predict=letter_of_all))
+    stopped = bench.submit("x" * 100, INLINE, max_tokens=12)
+    bench.decode(stopped)
+    bench.step(5)
+    bench.runner.cancel(stopped.job)
+    both = [bench.submit("x" * 100, INLINE, max_tokens=12) for _ in range(2)]
+    bench.step(n_cancelled_after)
+    assert both[0].job.n_known == 5
+    for told in both:
+        bench.runner.cancel(told.job)
+    for _ in range(3):
+        again = bench.submit("x" * 100, INLINE, max_tokens=12)
+        bench.run()
+        assert again.result.text == plain.result.text
+
+
 def test_edits_share_in_the_rows_that_they_need() -> None:
     backend = FakeBackend(predict=endless)
     bench = Sharing(backend, edit_rows=RowPolicy(maximum=16, minimum=8, multiple=4), row_ms=0.1)

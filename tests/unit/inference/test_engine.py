@@ -169,6 +169,26 @@ async def test_a_failing_runtime_ends_every_generation_and_the_engine() -> None:
     assert backend.is_closed
 
 
+async def test_a_cancel_while_the_runtime_fails_keeps_no_other_from_its_end() -> None:
+    loop = asyncio.get_running_loop()
+    async with engine_on(endless) as (engine, backend):
+        stopped = engine.submit(request(max_tokens=10_000))
+        other = engine.submit(request(max_tokens=10_000))
+        await anext(stopped)
+
+        async def cancel() -> None:
+            stopped.cancel()
+
+        def fail(_span: Span) -> None:
+            asyncio.run_coroutine_threadsafe(cancel(), loop).result()
+            raise BackendError("out of memory")
+
+        backend.during_evaluation = fail
+        with pytest.raises(BackendError, match="out of memory"):
+            await asyncio.wait_for(other.result(), 10)
+        assert (await stopped.result()).finish_reason is FinishReason.CANCELLED
+
+
 async def test_closing_ends_running_and_waiting_generations() -> None:
     async with engine_on(endless) as (engine, _):
         generations = [engine.submit(request(max_tokens=10_000)) for _ in range(3)]

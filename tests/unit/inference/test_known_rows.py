@@ -8,8 +8,9 @@ import pytest
 from inference.backends.base import RowPolicy
 from inference.job import Job
 from inference.known_rows import MAX_ANSWER_ROWS, MAX_PROMPTS, KnownRows
-from inference.types import FimPrompt, FinishReason, Priority
-from tests.support.fake_backend import FakeBackend, spelling
+from inference.speculation.policy import Speculation
+from inference.types import FimPrompt, FinishReason, Priority, SpeculationMode
+from tests.support.fake_backend import FakeBackend, Predict, spelling
 from tests.support.stepping import Bench
 
 
@@ -63,6 +64,55 @@ def test_an_answer_is_continued_only_as_far_as_the_constraint_allows() -> None:
     assert usage.n_known_tokens == 2
     again = bench.complete(FimPrompt(prefix="x = 1\ny = hi", suffix=""), max_tokens=8)
     assert again.usage.n_known_tokens > 2
+
+
+@pytest.mark.parametrize("n_prompt", [100, 96])
+def test_an_answer_whose_next_call_was_given_up_is_continued(n_prompt: int) -> None:
+    """A call of two rows goes back over the newest token that was evaluated."""
+    bench = in_twos(spelling(b"hello there", n_prompt))
+    first = bench.submit("x" * n_prompt)
+    while len(first.job.tokens) < n_prompt + 4:
+        bench.runner.step()
+    bench.backend.during_evaluation = lambda _: bench.runner.cancel(first.job)
+    bench.runner.step()
+    bench.backend.during_evaluation = lambda _: None
+    second = bench.complete("x" * n_prompt)
+    assert (first.result.text, second.text) == ("hell", "hello th")
+    assert second.usage.n_evaluated_tokens == 0
+    assert second.usage.n_known_tokens == 2
+
+
+def test_who_only_reads_a_prompt_leaves_what_is_known_of_its_answer() -> None:
+    bench = in_twos(spelling(b"hello there", 100))
+    bench.complete("x" * 100, max_tokens=5)
+    bench.complete("x" * 100, priority=Priority.WARMUP, max_tokens=0)
+    again = bench.complete("x" * 100)
+    assert again.text == "hello th"
+    assert again.usage.n_known_tokens == 4
+
+
+def test_a_sequence_that_can_suddenly_not_be_cut_is_evaluated_anew() -> None:
+    bench = in_twos(spelling(b"hello there", 96))
+    told = bench.submit("x" * 96)
+    while len(told.job.tokens) < 100:
+        bench.runner.step()
+    truncate, refused = bench.backend.truncate, list[int]()
+
+    def refuse_once(sequence: int, n_tokens: int) -> bool:
+        refused.append(n_tokens)
+        return len(refused) > 1 and truncate(sequence, n_tokens)
+
+    bench.backend.truncate = refuse_once
+    bench.run()
+    assert refused[:2] == [98, 0]
+    assert told.result.text == "hello th"
+
+
+def in_twos(predict: Predict) -> Bench:
+    """All its calls have two rows or more."""
+    backend = FakeBackend(predict=predict)
+    never = Speculation(SpeculationMode.NEVER, backend.rows, is_second_row_free=True)
+    return Bench(backend, speculation=never)
 
 
 def test_an_answer_is_not_continued_in_a_sequence_that_was_used_since() -> None:
@@ -170,6 +220,18 @@ def test_a_request_for_another_place_ends_the_reading() -> None:
     assert bench.backend.n_evaluated == 32 + 1
 
 
+def test_the_reading_stays_ended_if_that_request_fails_at_once() -> None:
+    bench = Bench(FakeBackend(n_sequences=2))
+    told = bench.submit("x" * 60, hint="file")
+    bench.runner.step()
+    bench.runner.cancel(told.job, finish_prompt=True)
+    bench.submit("", hint="file")
+    bench.run()
+    assert bench.backend.n_evaluated == 16
+    chat = bench.complete("c" * 20, priority=Priority.CHAT, max_tokens=2)
+    assert chat.usage.n_decoded_tokens, "both sequences can be had"
+
+
 def test_only_the_prompt_that_was_cancelled_last_is_read() -> None:
     bench = Bench()
     ahead = bench.submit("x" * 60, hint="x", priority=Priority.WARMUP)
@@ -201,6 +263,37 @@ def test_the_reading_waits_for_what_was_asked_for(priority: Priority) -> None:
     assert bench.backend.n_evaluated == 32 + 40
     bench.run()
     assert bench.backend.n_evaluated == 60 + 40
+
+
+@pytest.mark.parametrize("priority", [Priority.ACTION, Priority.CHAT])
+def test_what_is_read_gives_up_its_sequence_for_what_was_asked_for(priority: Priority) -> None:
+    """One of two sequences is always left for who types."""
+    bench = Bench(FakeBackend(n_sequences=2))
+    ahead = bench.submit("x" * 60, priority=Priority.WARMUP, max_tokens=0)
+    bench.runner.step()
+    n_read = bench.backend.n_evaluated
+    asked = bench.submit("c" * 40, priority=priority, max_tokens=1)
+    while not asked.is_over:
+        bench.runner.step()
+    assert ahead.result.finish_reason is FinishReason.CANCELLED
+    assert bench.backend.n_evaluated == n_read + 40
+    again = bench.complete("x" * 60, max_tokens=0)
+    assert again.usage.n_reused_tokens == n_read > 0
+
+
+def test_what_is_read_goes_on_where_giving_it_up_would_free_too_little() -> None:
+    bench = Bench(FakeBackend(n_sequences=2, predict=lambda _: ord("a")))
+    ahead = bench.submit("x" * 60, priority=Priority.WARMUP, max_tokens=0)
+    bench.runner.step()
+    typed = bench.submit("y" * 20, hint="y", max_tokens=4)
+    bench.runner.step()
+    chat = bench.submit("c" * 40, priority=Priority.CHAT, max_tokens=1)
+    while not typed.is_over:
+        bench.runner.step()
+    assert not chat.job.has_begun
+    assert not ahead.is_over
+    bench.run()
+    assert chat.result.usage.n_decoded_tokens == 1
 
 
 def test_nothing_is_read_for_a_request_that_had_not_begun_or_was_decoding() -> None:

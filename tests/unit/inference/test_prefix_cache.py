@@ -245,3 +245,15 @@ def test_a_neighbour_is_not_worth_a_long_prompt() -> None:
         fill(cache, tokens(start, 300))
     assert cache.acquire([*tokens(3000, 300), 5]) == Lease(3, 300)
     assert cache.acquire([*tokens(0, 300), 5], wants_neighbour=True) == Lease(0, 300)
+
+
+def test_who_is_alone_stays_where_the_prompt_is() -> None:
+    """A copy beside it would hold the prompt too, but not what was generated of an answer."""
+    cache = PrefixCache(4)
+    prompt = tokens(0, 300)
+    fill(cache, prompt)
+    for _ in range(3):
+        lease = cache.acquire([*prompt, 5], "file", wants_neighbour=True)
+        assert lease == Lease(0, 300)
+        cache.record(0, 300, [5, 6, 7])
+        cache.release(0)

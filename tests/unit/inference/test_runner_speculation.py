@@ -228,3 +228,33 @@ def test_the_text_is_the_same_with_and_without_drafts(
         backend = FakeBackend(predict=predict, can_truncate=can_truncate, n_rollback=7)
         found.append([outcome(result) for result in run(runner_of(backend, mode), *requests)])
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("rows", [RowPolicy(16, 2), RowPolicy(16, 4, 4), RowPolicy(16, 8, 4)])
+@pytest.mark.parametrize("n_rollback", [3, 6, 7])
+def test_what_cannot_be_cut_is_filled_up_to_the_context_s_end(
+    rows: RowPolicy, n_rollback: int
+) -> None:
+    """Drafts and what fills a call can all be dropped, and lie inside the context."""
+    for n_prompt in (1, 40, *range(54, 64)):
+        texts: set[tuple[str, FinishReason]] = set()
+        for mode in (SpeculationMode.ALWAYS, SpeculationMode.NEVER):
+            backend = FakeBackend(
+                n_ctx=64, rows=rows, can_truncate=False, n_rollback=n_rollback, predict=unsure
+            )
+            request = GenerationRequest(
+                prompt=TextPrompt(text="x" * n_prompt),
+                sampling=SamplingParams(max_tokens=100),
+                priority=Priority.CHAT,
+                old_text=OLD,
+            )
+            (result,) = run(runner_of(backend, mode), request)
+            texts.add((result.text, result.finish_reason))
+            assert n_prompt + len(result.text) >= 64 - rows.minimum + 1
+        assert len(texts) == 1
+
+
+def unsure(tokens: list[int]) -> int:
+    """Mostly the old text, and never the end."""
+    n = len(tokens)
+    return ord("?") if hashed(tokens) % 5 == 0 else OLD.encode()[n % len(OLD)]

@@ -120,6 +120,9 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
     grammar: Grammar | None = None
     """Not for a `FimPrompt`. Not applied where a chat template has begun the answer with a thought.
     A broken one ends the generation with `GrammarError`."""
+    answer_tokens: int = 0
+    """Room to leave behind the prompt, if that is more than `max_tokens`. One that is read ahead
+    leaves what the requests after it may generate: with more room it would be another prompt."""
     patience_ms: float | None = None
     """Of a `FimPrompt`: where reading it would take longer, less of the text around the cursor is
     read, and the whole when there is time, for the requests after this one. What is answered then

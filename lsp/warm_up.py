@@ -70,6 +70,7 @@ async def _evaluate(session: Session, snapshot: Snapshot, job: Job) -> None:
     request = GenerationRequest(
         prompt=prompt_at(snapshot, path_in_project(snapshot.uri, session.folders), related),
         sampling=SamplingParams(max_tokens=0),
+        answer_tokens=session.settings.inline_completion.max_tokens,
         priority=Priority.WARMUP,
         sequence_hint=snapshot.uri,
     )

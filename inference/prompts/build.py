@@ -74,7 +74,8 @@ class PromptBuilder:
         Raises `PromptTooLongError`; for conversations what `ChatPromptBuilder.build` does.
         """
         prompt = request.prompt
-        n_answer = min(request.sampling.max_tokens, self._n_ctx // 2)
+        n_answer = max(request.sampling.max_tokens, request.answer_tokens)
+        n_answer = min(n_answer, self._n_ctx // 2)
         if isinstance(prompt, ChatPrompt):
             return self._chat.build(prompt, self._n_ctx - n_answer)
         if isinstance(prompt, FimPrompt):

@@ -57,6 +57,24 @@ def endless(
     return GenerationRequest(prompt=TextPrompt(text=text), sampling=sampling, priority=priority)
 
 
+async def test_a_prompt_that_is_read_ahead_is_that_of_the_first_key() -> None:
+    """In a context that is hardly longer than the window, whatever either may generate."""
+    starts = [n for n, char in enumerate(SOURCE) if char == "\n"][100::20]
+    assert len(starts) > 5
+    async with Engine() as engine:
+        for start in starts:
+            prompt = FimPrompt(prefix=SOURCE[:start], suffix=SOURCE[start:])
+            key = GenerationRequest(prompt=prompt, sampling=SamplingParams(max_tokens=96))
+            ahead = GenerationRequest(
+                prompt=prompt,
+                sampling=SamplingParams(max_tokens=0),
+                answer_tokens=96,
+                priority=Priority.WARMUP,
+            )
+            await engine.submit(ahead).result()
+            assert (await engine.submit(key).result()).usage.n_evaluated_tokens <= 1
+
+
 async def test_a_file_is_completed() -> None:
     async with Engine() as engine:
         status = engine.status()

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from inference import FimPrompt, Priority
+from lsp.settings import InlineCompletionSettings
 from lsp.warm_up import MIN_REST_S
 from tests.support.client import Client, InProcess, Json, in_process, insertion
 from tests.support.markers import marked
@@ -47,6 +48,7 @@ async def test_where_it_rests_the_prompt_is_evaluated(served: InProcess) -> None
     assert request.prompt.prefix == "def area(width, height):\n    "
     assert request.prompt.suffix.startswith("\n\n\ndef volume")
     assert request.sampling.max_tokens == 0
+    assert request.answer_tokens == InlineCompletionSettings().max_tokens
     assert (request.priority, request.sequence_hint) == (Priority.WARMUP, URI)
 
 

@@ -45,7 +45,9 @@ class ReadingAhead:
         reading = [
             other
             for other in self._scheduler.jobs()
-            if other.priority is Priority.WARMUP and other.sequence is not None
+            if other.priority is Priority.WARMUP
+            and other.sequence is not None
+            and not other.request.sampling.max_tokens
         ]
         if len(reading) < n_sequences:
             return False

@@ -34,7 +34,7 @@ class Asker:
     model: ModelInfo
     max_tokens: int
     uri: str
-    """The document's; requests about it tend to share a prompt's beginning."""
+    """The document's."""
     path: str = ""
     """The document's inside its project."""
     related: tuple[str, ...] = ()
@@ -42,6 +42,12 @@ class Asker:
     on_text: Callable[[str], None] = _ignore
     """Called with all text so far of the answer that is being written."""
     generations: list[Generation] = field(default_factory=list[Generation])
+
+    @property
+    def sequence_hint(self) -> str:
+        """Of what is asked about the document; apart from what is typed in it, whose prompt seldom
+        begins alike and is wanted again by the next key."""
+        return f"action:{self.uri}"
 
     async def ask(
         self, request: GenerationRequest, until: Callable[[str], bool] = lambda _chunk: False

@@ -30,7 +30,7 @@ async def explain(work: Explain, place: Place, asker: Asker) -> str:
             prompt=ChatPrompt(messages=messages, thinks=False),
             sampling=SamplingParams(max_tokens=asker.max_tokens, with_logprobs=False),
             priority=Priority.ACTION,
-            sequence_hint=asker.uri,
+            sequence_hint=asker.sequence_hint,
         )
     )
     text = without_thoughts(answered.text).strip()

@@ -162,7 +162,7 @@ def _request(
             stop=stop,
         ),
         priority=Priority.ACTION,
-        sequence_hint=asker.uri,
+        sequence_hint=asker.sequence_hint,
     )
 
 

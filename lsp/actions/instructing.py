@@ -119,7 +119,7 @@ async def _ask(
         prompt=ChatPrompt(messages=tuple(messages), thinks=False, prefill=prefill),
         sampling=SamplingParams(max_tokens=asker.max_tokens, with_logprobs=False),
         priority=Priority.ACTION,
-        sequence_hint=asker.uri,
+        sequence_hint=asker.sequence_hint,
         old_text=encodable(old_text),
         grammar=grammar,
     )

@@ -86,6 +86,7 @@ async def test_what_is_asked(held: InProcess) -> None:
     _, future = await start(held)
     request = held.maker.generation.request
     assert request.priority is Priority.ACTION
+    assert request.sequence_hint == f"action:{URI}", "not in the place of what is typed there"
     assert request.old_text == "def area(w, h):\n    return h * w"
     assert isinstance(request.prompt, ChatPrompt)
     system, user = request.prompt.messages

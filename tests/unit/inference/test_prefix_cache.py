@@ -257,3 +257,15 @@ def test_who_is_alone_stays_where_the_prompt_is() -> None:
         assert lease == Lease(0, 300)
         cache.record(0, 300, [5, 6, 7])
         cache.release(0)
+
+
+def test_what_is_asked_about_a_document_does_not_take_the_place_of_what_is_typed_in_it() -> None:
+    cache = PrefixCache(3)
+    for n in range(3):
+        lease = cache.acquire(tokens(1000 * n, 300), f"{n}.py")
+        assert lease is not None
+        cache.record(lease.slot, 0, tokens(1000 * n, 300))
+        cache.release(lease.slot)
+    asked = cache.acquire(tokens(9000, 200), "action:2.py")
+    assert asked == Lease(0, 0), "the one that was used longest ago"
+    assert cache.acquire([*tokens(2000, 300), 5], "2.py") == Lease(2, 300)

@@ -185,7 +185,9 @@ class Decoder:
         if not evaluation.completed:
             return None
         n_rows = sum(len(span.tokens) for span in ordered)
-        self._speculation.costs.record(n_rows, 1e3 * (time.perf_counter() - started))
+        # Rows of a prompt whose logits nobody wants cost less.
+        if n_rows == sum(span.n_logits for span in ordered):
+            self._speculation.costs.record(n_rows, 1e3 * (time.perf_counter() - started))
         for span in fillers:
             self._backend.truncate(span.sequence, span.position)
         n_wanted = {part.job.sequence: part.n_wanted for part in call}

@@ -163,6 +163,21 @@ def test_a_runner_at_rest_measures_what_rows_cost() -> None:
     assert all(not tokens for tokens in backend.sequences), "nothing is left behind"
 
 
+def test_what_is_read_of_a_prompt_is_not_taken_for_the_cost_of_rows_with_logits() -> None:
+    class Noted(VerifyCost):
+        def record(self, n_rows: int, ms: float) -> None:
+            noted.append(n_rows)
+
+    noted: list[int] = []
+    backend = FakeBackend(predict=spelling(b"x = 1\n", n_prompt=20))
+    speculation = Speculation(SpeculationMode.NEVER, backend.rows, is_second_row_free=True)
+    speculation.costs = Noted()
+    runner = Runner(backend, make_prompts(backend), speculation=speculation)
+    run(runner, GenerationRequest(prompt=TextPrompt(text="A prompt of 20 bytes")))
+    assert noted == [2] * 6
+    assert max(len(span.tokens) for span in backend.calls) > 2
+
+
 def test_what_is_drafted_is_never_kept_beyond_what_was_chosen() -> None:
     backend = FakeBackend(predict=spelling(NEW.encode()))
     (result,) = run(runner_of(backend, SpeculationMode.AUTO), edit_request(max_tokens=20))

@@ -28,7 +28,13 @@ class Oracle:
     One request at a time, announced by `expect`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, speculates: bool = True) -> None:
+        """
+        Args:
+            speculates: False takes even what speculation does without a draft at hand: calls of
+                more rows than one.
+        """
+        self._speculates = speculates
         self._loaded: LoadedModel
         self._answer: Sequence[int] = ()
         self._n_prompt: int | None = None
@@ -37,7 +43,9 @@ class Oracle:
         """Loads the model with this oracle in its backend's place."""
         self._loaded = load_model(config, report)
         # What is not defined here is the backend's, whatever backends learn to do.
-        return dataclasses.replace(self._loaded, backend=cast(Backend, self))
+        speculation = self._loaded.speculation if self._speculates else None
+        backend = cast(Backend, self)
+        return dataclasses.replace(self._loaded, backend=backend, speculation=speculation)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loaded.backend, name)

@@ -7,13 +7,14 @@ The corpus is made by `python -m bench.edits`. The answers are given (`bench.ora
 random weights has none worth having: everything is evaluated by the real runtime. The prompt is
 evaluated beforehand, then each case is answered by three engines, in turn A B C, C B A:
 
-- *plain*: never speculates, and is given nothing to draft from;
+- *plain*: knows no speculation: one row for each token, and nothing to draft from;
 - *auto*: as the engine comes; it drafts where that cannot make a request slower;
 - *always*: drafts in every request.
 
 Reported for each set: the plain wall time over the others' (of sums, and of single cases), tokens a
 step, and what each drafter drafted and had right. Then the model is asked for its own words, with
-and without drafts: the tokens must be the same (`--own-words` cases of each set).
+drafts and, in calls of the same kind of rows, without: the tokens must be the same (`--own-words`
+cases of each set).
 """
 
 from __future__ import annotations
@@ -45,10 +46,14 @@ from inference import (
 from inference.types import DraftCounts
 
 PLAIN, AUTO, ALWAYS = "plain", "auto", "always"
-WAYS = {
+WAYS = (PLAIN, AUTO, ALWAYS)
+UNDRAFTED = "undrafted"
+"""As the engine comes, but for the drafts: for what the model says itself."""
+MODES = {
     PLAIN: SpeculationMode.NEVER,
     AUTO: SpeculationMode.AUTO,
     ALWAYS: SpeculationMode.ALWAYS,
+    UNDRAFTED: SpeculationMode.NEVER,
 }
 N_CTX = 4096
 MAX_ANSWER = 512
@@ -142,7 +147,7 @@ async def measure(options: argparse.Namespace, edits: list[Edit]) -> Speculative
         async with AsyncExitStack() as stack:
             answerers = {
                 way: await stack.enter_async_context(answerer(way, options, model.n_ctx_train))
-                for way in WAYS
+                for way in MODES
             }
             # The engines first measure what rows cost, while nobody asks.
             await asyncio.sleep(options.settle)
@@ -168,12 +173,12 @@ async def answerer(
         model_path=options.model,
         n_threads=options.threads,
         n_ctx=min(N_CTX, n_ctx_train),
-        speculate=WAYS[way],
+        speculate=MODES[way],
         use_token_healing=False,
         use_cache_model=False,
         keep_logits=False,
     )
-    oracle = Oracle()
+    oracle = Oracle(speculates=way != PLAIN)
     async with Engine(config, load=oracle.load) as engine:
         yield Answerer(engine, oracle, is_plain=way == PLAIN)
 
@@ -188,7 +193,7 @@ async def measure_set(
         case = SETS[name](e)
         tokens = answerers[PLAIN].oracle.tokenize(case.answer)[:MAX_ANSWER]
         ways: dict[str, Answer] = {}
-        for way in answerers if index % 2 else reversed(answerers):
+        for way in WAYS if index % 2 else reversed(WAYS):
             await answerers[way].prepare(case.request)
             ways[way] = await answerers[way].answer(case, tokens)
         cases.append(
@@ -197,11 +202,11 @@ async def measure_set(
                 commit=e.commit,
                 region=e.region,
                 n_tokens=len(tokens),
-                ways={way: ways[way] for way in answerers},
+                ways={way: ways[way] for way in WAYS},
             )
         )
         if index < options.own_words:
-            said = [await answerers[way].own_words(case.request) for way in (PLAIN, AUTO)]
+            said = [await answerers[way].own_words(case.request) for way in (UNDRAFTED, AUTO)]
             n_own_words += 1
             n_differ += said[0] != said[1]
         if index % 10 == 9:

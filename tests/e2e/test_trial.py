@@ -191,7 +191,7 @@ def test_what_comes_of_a_file_that_is_written_meanwhile_is_of_none(
     content = path.read_bytes()
     child(
         STARTED + "import sys; open(sys.argv[-1], 'r+b').truncate(1000)\n"
-        f"print('{{\"stage\": \"{stage}\"}}')"
+        f'print(\'{{"stage": "{stage}"}}\')'
     )
     with pytest.raises(InvalidModelError, match="it was changed while"):
         tried(path, verdicts)

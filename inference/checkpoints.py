@@ -101,10 +101,9 @@ class Checkpoints:
     def latest(self, slot: int, limit: int) -> State | None:
         """The one with the most tokens, at most `limit`."""
         end = self._ends[slot]
-        if end is not None and end.n_tokens <= limit:
-            return end
-        states = [c.state for c in self._slots[slot] if c.state.n_tokens <= limit]
-        return states[-1] if states else None
+        states = [c.state for c in self._slots[slot]] + ([end] if end is not None else [])
+        fitting = (state for state in states if state.n_tokens <= limit)
+        return max(fitting, key=lambda state: state.n_tokens, default=None)
 
     def add(self, slot: int, state: State, now: int) -> None:
         """Keeps a state of the slot's newest tokens, if need be in the place of others."""

@@ -16,7 +16,7 @@ from functools import cached_property
 from inference.cache_model import Finding, Weights
 
 _NAME = re.compile(r"[^\W\d]\w+")
-_HALF = re.compile(r"[^\W\d]\w*$")
+_HALF = re.compile(r"[^\W\d]\w*\Z")  # Not `$`: a newline ends a word.
 MAX_LENGTH = 6
 """Characters of the word in the making that are told apart."""
 N_CROWDS = 3

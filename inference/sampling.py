@@ -81,7 +81,7 @@ class Sampler:
             n_kept = 1 + int(np.searchsorted(probabilities.cumsum(), params.top_p))
         if params.min_p > 0:
             n_likely = int(np.count_nonzero(probabilities >= params.min_p * probabilities[0]))
-            n_kept = min(n_kept, n_likely)
+            n_kept = min(n_kept, max(n_likely, 1))
         weights: NDArray[np.float64] = np.exp(shifted[:n_kept] / params.temperature).cumsum()
         point = self._random.random() * float(weights[-1])
         drawn = int(np.searchsorted(weights, point, side="right"))
@@ -89,11 +89,11 @@ class Sampler:
 
 
 def _top_k(row: Logits, k: int) -> NDArray[np.intp]:
-    """Indices of the `k` largest (0: all), largest first; ties by index."""
+    """Indices of the `k` largest (0 and less: all), largest first; ties by index."""
     if 0 < k < len(row):
         threshold = np.partition(row, -k)[-k]
         candidates = np.flatnonzero(row >= threshold)
     else:
-        candidates = np.arange(len(row))
+        k, candidates = len(row), np.arange(len(row))
     order = np.argsort(-row[candidates], kind="stable")
-    return candidates[order][: k or None]
+    return candidates[order][:k]

@@ -27,10 +27,10 @@ import msgspec
 
 from inference.backends.base import LoadCancelledError
 from inference.config import EngineConfig
-from inference.errors import ModelTooLargeError
+from inference.errors import ModelNotFoundError, ModelTooLargeError
 from inference.models.draft import Draft
 from inference.models.identity import model_identity
-from inference.models.refusals import deadly, printable, shown
+from inference.models.refusals import changed, deadly, printable, shown
 from inference.models.summary import ModelSummary
 from inference.verdicts import Verdict, Verdicts
 
@@ -53,8 +53,8 @@ _MAX_WORDS_CHARS = 200
 class TrialMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One line of JSON from the child."""
 
-    stage: Literal["started", "progress", "usable", "unusable", "too-large"]
-    """`started`: what is needed is imported, the file comes next. The last three are the end."""
+    stage: Literal["started", "progress", "usable", "unusable", "unreadable", "too-large"]
+    """`started`: what is needed is imported, the file comes next. The last four are the end."""
     progress: float = 0.0
     text: str = ""
     """Why, where it is of no use."""
@@ -107,6 +107,9 @@ def try_model(
     """
     key = _key(summary, config, draft)
     verdict = _try(summary, config, draft, report)
+    if _key(summary, config, draft) != key:
+        # Of which of its contents the verdict is cannot be told, nor was what is there now checked.
+        raise changed(summary.path)
     (verdicts or Verdicts()).put(key, verdict)
     if verdict.failure is not None:
         raise deadly((draft and draft.path) or summary.path, verdict.failure)
@@ -157,6 +160,8 @@ def _verdict(trial: _Trial, summary: ModelSummary) -> Verdict:
         return Verdict()
     if trial.status == 0 and last.stage == "too-large":
         raise ModelTooLargeError(last.text)
+    if trial.status == 0 and last.stage == "unreadable":
+        raise ModelNotFoundError(last.text)
     if trial.status == 0 and last.stage == "unusable":
         said = last.text.replace(printable(summary.path), "it")
         words = "".join(c if c.isprintable() else " " for c in said)

@@ -22,7 +22,12 @@ import psutil
 
 from inference.backends.base import Backend, Span
 from inference.config import EngineConfig
-from inference.errors import BackendError, InferenceError, ModelTooLargeError
+from inference.errors import (
+    BackendError,
+    InferenceError,
+    ModelNotFoundError,
+    ModelTooLargeError,
+)
 from inference.job import Event, Job
 from inference.loading import load_checked
 from inference.models.draft import find_draft
@@ -72,6 +77,8 @@ def main() -> int:
         _use(config, say, is_bounded=not has_gpu)
     except ModelTooLargeError as error:
         say(TrialMessage(stage="too-large", text=str(error)))
+    except ModelNotFoundError as error:
+        say(TrialMessage(stage="unreadable", text=str(error)))
     except InferenceError as error:
         say(TrialMessage(stage="unusable", text=str(error)))
     except MemoryError:

@@ -30,6 +30,7 @@ class LlamaGrammar:
         self._vocabulary = vocabulary
         text = rules.encode("utf-8", "replace")
         self._sampler: Any = None
+        log_sink.errors.clear()
         if text.strip() and b"\0" not in text:
             self._sampler = api.llama_sampler_init_grammar(vocab, text, b"root")
         if not self._sampler:

@@ -48,6 +48,14 @@ def deadly(path: Path, why: str) -> InvalidModelError:
     )
 
 
+def changed(path: Path) -> InvalidModelError:
+    """The file, or one that belongs to it, is not the one that was checked."""
+    return InvalidModelError(
+        f"The model file {printable(path)} cannot be used: it was changed while it was loaded on"
+        " trial; choose it again once whatever writes it has ended."
+    )
+
+
 def unreadable(path: Path, error: OSError | ValueError) -> ModelNotFoundError:
     """The operating system does not give the file."""
     why = error.strerror if isinstance(error, OSError) else str(error)

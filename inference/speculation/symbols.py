@@ -14,8 +14,9 @@ from inference.speculation.draft import Draft
 
 _MEMBER = re.compile(r"(?<!\w)([^\W\d]\w*)\.([^\W\d]\w*)")
 _IMPORT = re.compile(r"(?m)^\s*(?:from\s+[\w.]+\s+import|import|from|use)\s+([^\W\d][\w.]*)")
-_AFTER_DOT = re.compile(r"(?<!\w)([^\W\d]\w*)\.((?:[^\W\d]\w*)?)$")
-_AFTER_IMPORT = re.compile(r"(?m)^\s*(?:from\s+[\w.]+\s+import|import|from|use)\s+([\w.]*)$")
+# `\Z`, not `$`: what a line ends with is no name in the making once the next one has begun.
+_AFTER_DOT = re.compile(r"(?<!\w)([^\W\d]\w*)\.((?:[^\W\d]\w*)?)\Z")
+_AFTER_IMPORT = re.compile(r"(?m)^\s*(?:from\s+[\w.]+\s+import|import|from|use)\s+([\w.]*)\Z")
 _MAX_TOKENS_BACK = 32
 _FEW = 4
 

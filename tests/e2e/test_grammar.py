@@ -148,6 +148,14 @@ async def test_broken_rules_are_an_error_and_the_engine_goes_on(rules: str) -> N
         assert (await engine.submit(request('root ::= "a"')).result()).text == "a"
 
 
+async def test_an_error_gives_no_reason_of_one_before() -> None:
+    async with Engine() as engine:
+        await engine.wait_ready()
+        for rules, reason in (("root ::= x", "undefined|parse"), ("", "it is empty")):
+            with pytest.raises(GrammarError, match=reason):
+                await engine.submit(request(rules)).result()
+
+
 async def test_filling_in_the_middle_takes_none() -> None:
     async with Engine() as engine:
         await engine.wait_ready()

@@ -23,6 +23,7 @@ from inference import (
     FimPrompt,
     GenerationRequest,
     InvalidModelError,
+    ModelNotFoundError,
     ModelTooLargeError,
     inspect_model,
     trial,
@@ -165,6 +166,38 @@ def test_what_the_child_says_of_memory_is_not_remembered(
         tried(path, verdicts)
     child(STARTED + 'print(\'{"stage": "usable"}\')')
     assert tried(path, verdicts)
+
+
+def test_a_file_that_is_away_for_a_moment_is_not_refused_for_good(
+    path: Path, verdicts: Verdicts, child: Callable[[str], None]
+) -> None:
+    """As on a drive that is not always there."""
+    away = path.with_name("away")
+    child(
+        "import sys, pathlib\nfrom inference import trial_child\n"
+        f"path = pathlib.Path(sys.argv[-1]).rename({str(away)!r})\n"
+        "status = trial_child.main()\npath.rename(sys.argv[-1])\nraise SystemExit(status)"
+    )
+    with pytest.raises(ModelNotFoundError, match="cannot be read"):
+        tried(path, verdicts)
+    child(STARTED + 'print(\'{"stage": "usable"}\')')
+    assert tried(path, verdicts), "it was remembered"
+
+
+@pytest.mark.parametrize("stage", ["usable", "unusable"])
+def test_what_comes_of_a_file_that_is_written_meanwhile_is_of_none(
+    path: Path, verdicts: Verdicts, child: Callable[[str], None], stage: str
+) -> None:
+    content = path.read_bytes()
+    child(
+        STARTED + "import sys; open(sys.argv[-1], 'r+b').truncate(1000)\n"
+        f'print(\'{{"stage": "{stage}"}}\')'
+    )
+    with pytest.raises(InvalidModelError, match="it was changed while"):
+        tried(path, verdicts)
+    path.write_bytes(content)
+    child(STARTED + 'print(\'{"stage": "usable"}\')')
+    assert tried(path, verdicts), "it was remembered"
 
 
 @pytest.mark.parametrize("code", ["raise SystemExit(1)", "nonsense(", "print('{}')"])

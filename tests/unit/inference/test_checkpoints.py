@@ -150,6 +150,15 @@ def test_the_end_of_a_former_prompt_stays_where_nothing_else_is_near() -> None:
     assert kept(checkpoints) == [1010, 1004, 1000]
 
 
+def test_a_former_prompts_end_hides_no_later_state() -> None:
+    """The next prompt goes on behind it and is cancelled before its own end."""
+    checkpoints = Checkpoints(1, 10_000)
+    checkpoints.add_end(0, state(100), 1)
+    for n in (500, 1000):
+        checkpoints.add(0, state(n), 2)
+    assert kept(checkpoints) == [1000, 500, 100]
+
+
 def test_an_end_is_cut_copied_and_counted_like_other_states() -> None:
     checkpoints = Checkpoints(2, 10_000)
     checkpoints.add_end(0, state(1000), 1)

@@ -34,6 +34,7 @@ def look(text: str, written: str) -> tuple[tuple[int, int], dict[str, int]] | No
         # The whole name: nothing is missing of it.
         ("x = value", None),
         ("x = ", None),
+        ("x = val\n", None),
         ("x = q", None),
         ("12", None),
         ("_pri", ((3, 0), {"v": 1})),

@@ -64,6 +64,12 @@ def test_min_p() -> None:
     assert set(counts(min_p=0.45)) == {1, 3, 4}
 
 
+@pytest.mark.parametrize("beyond", [{"top_k": -1}, {"min_p": 1.5}, {"top_p": -1.0}, {"top_p": 0.0}])
+def test_filters_beyond_their_range_leave_a_token(beyond: dict[str, float]) -> None:
+    sampler = Sampler(SamplingParams(**{"temperature": 1.0, **beyond}))  # pyright: ignore[reportArgumentType]
+    assert sampler.choose(ROW, np.array([2])).token == 2
+
+
 def test_the_same_seed_draws_the_same() -> None:
     def draw(seed: int) -> list[int]:
         sampler = Sampler(SamplingParams(temperature=1.0, seed=seed))

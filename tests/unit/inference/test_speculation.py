@@ -360,6 +360,9 @@ def named(written: str) -> tuple[str, list[int]]:
         ("\nfrom app.models import I", "nvoice"),
         ("\nimport o", "s"),
         ("important o", ""),
+        ("x = self.p\n", ""),
+        ("\nimport o\n", ""),
+        ("\nfrom app.models import I\n\nclass Cart:\n    x = 1", ""),
     ],
 )
 def test_names_are_drafted_after_dots_and_imports(written: str, rest: str) -> None:

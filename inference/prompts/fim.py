@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ MAX_WINDOW_TOKENS = 2048
 """Of text before and after the cursor together; more costs time at the first request in a place
 and tells a small model little."""
 MIN_WINDOW_TOKENS = 32
+_CLOSED = re.compile(r"(?!\"{3}|'{3})[)\]}>\"'`;,]{1,64}(?=\n|\Z)")
+"""The rest of a line, where an editor may have closed what was opened before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,12 @@ class FimPromptBuilder:
         return BuiltPrompt(tokens, seam.constraint, kept, after.tokens)
 
     def _spm(self, fim: FimTokens, prompt: FimPrompt, budget: int) -> BuiltPrompt:
-        before, after = windows(prompt.prefix, prompt.suffix, budget, self._blocks.tokens)
+        """The text after the cursor comes first, so an editor that closes a bracket by itself would
+        have all of the prompt evaluated anew, and once more behind it. A prompt is as good without
+        such an end of the line: the model closes what is open."""
+        closed = _CLOSED.match(prompt.suffix)
+        suffix = prompt.suffix[closed.end() :] if closed else prompt.suffix
+        before, after = windows(prompt.prefix, suffix, budget, self._blocks.tokens)
         seam = self._seam(before.tokens, _typed(before.text))
         kept = before.tokens[: seam.n_kept]
         tokens = [*self._start, fim.suffix, *after.tokens, fim.prefix, *kept, *_middle(fim)]

@@ -61,6 +61,18 @@ def test_the_orders(order: PromptOrder, expected: str) -> None:
     assert readable(build("above\n  typed", " rest\nbelow", order)) == expected
 
 
+@pytest.mark.parametrize("closed", [")", "]", '"', '")', "]);"])
+def test_what_an_editor_closes_by_itself_leaves_the_beginning_as_it_was(closed: str) -> None:
+    before = readable(build("call", "\nbelow")).removesuffix("<M>")
+    assert readable(build("call(a", f"{closed}\nbelow")) == f"{before}(a<M>"
+    assert readable(build("call(a", closed)) == "<S><P>call(a<M>"
+
+
+@pytest.mark.parametrize("rest", [") + 1", '"""', "b)", " )", ") {"])
+def test_any_other_rest_of_the_line_is_shown(rest: str) -> None:
+    assert readable(build("call(a", f"{rest}\nbelow")) == f"<S>{rest}\nbelow<P>call(a<M>"
+
+
 def test_a_family_without_a_middle_token_ends_with_the_prefix() -> None:
     fim = FimTokens(prefix=FIM_PREFIX, suffix=FIM_SUFFIX, middle=None, source="metadata")
     assert readable(build("a", "b", fim=fim)) == "<S>b<P>a"

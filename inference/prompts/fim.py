@@ -10,7 +10,7 @@ from inference.backends.vocabulary import Vocabulary
 from inference.errors import PromptTooLongError
 from inference.models.catalogue import PromptOrder
 from inference.models.summary import FimTokens
-from inference.prompts.anchors import Anchors
+from inference.prompts.anchors import MOVE_AFTER_TOKENS, Anchors
 from inference.prompts.blocks import BlockTokenizer
 from inference.prompts.budget import window_before, windows
 from inference.prompts.seam import Seam, find_seam
@@ -129,16 +129,18 @@ class FimPromptBuilder:
     ) -> BuiltPrompt:
         """As PSM, but the answer begins with what was written since the anchor, so that the prompt
         only grows at its end."""
-        placed = self._anchors.place(hint, prompt.prefix, prompt.suffix)
+        # A quarter is set aside for what is written, whatever its length, so that the other edges
+        # do not move while it grows. Of tokens with many characters it has room for fewer.
+        n_middle = budget // 4
+        move_after = min(MOVE_AFTER_TOKENS, n_middle * 2 // 3)
+        placed = self._anchors.place(hint, prompt.prefix, prompt.suffix, move_after)
         above, suffix = placed.anchor.above, placed.anchor.suffix
         written = prompt.prefix[len(above) :]
-        # A quarter is set aside for what is written, whatever its length, so that the other edges
-        # do not move while it grows.
-        middle = window_before(written, budget // 4, self._blocks.tokens)
+        middle = window_before(written, n_middle, self._blocks.tokens)
         if len(middle.text) < len(written):
             # Where a line alone is too long, what stands above it would not join on.
             above = ""
-        n_around = budget - budget // 4
+        n_around = budget - n_middle
         head, before, after = self._up_to_middle(fim, above, suffix, min(n_window, n_around))
         seam = self._seam(middle.tokens, _typed(middle.text))
         kept = middle.tokens[: seam.n_kept]

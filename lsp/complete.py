@@ -132,8 +132,8 @@ def _read_text(path: Path) -> str:
     if len(data) > _MAX_FILE_BYTES:
         raise PlaceError(f"{path} is too large: more than {_MAX_FILE_BYTES} bytes.")
     try:
-        # Decoded as it is: reading as text would change the line endings.
-        return data.decode("utf-8")
+        # Decoded as it is: reading as text would change the line endings. Editors show no BOM.
+        return data.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise PlaceError(f"{path} is not UTF-8: byte {error.start} cannot be decoded.") from None
 

@@ -21,6 +21,7 @@ from inference import (
 )
 from lsp.confidence import Confidence
 from lsp.context.gates import GateLimits, Trigger, should_suggest
+from lsp.context.surroundings import to_newlines
 from lsp.document import Snapshot
 from lsp.ghost_text import Trimmer
 from lsp.records import Source
@@ -96,7 +97,7 @@ async def suggest(
     threshold = -math.inf if is_asked_for else settings.min_line_logprob(model.min_line_logprob)
     n_candidates = settings.candidates if is_asked_for else 1
     prompt = prompt_at(snapshot, path, related)
-    shown = encodable(type_through.departed_from(snapshot))
+    shown = readable(type_through.departed_from(snapshot))
     # Who asks for a suggestion by name waits for a good one.
     patience_ms = None if is_asked_for else settings.patience_ms or None
     for seed in range(n_candidates):
@@ -121,10 +122,10 @@ def prompt_at(snapshot: Snapshot, path: str, related: tuple[str, ...]) -> FimPro
     start = max(offset - 2 * stride, 0) // stride * stride
     end = len(text) - max(len(text) - offset - 2 * stride, 0) // stride * stride
     return FimPrompt(
-        prefix=encodable(text[start:offset]),
-        suffix=encodable(text[offset:end]),
+        prefix=readable(text[start:offset]),
+        suffix=readable(text[offset:end]),
         path=path,
-        related=tuple(map(encodable, related)),
+        related=tuple(map(readable, related)),
     )
 
 
@@ -181,6 +182,11 @@ async def _run(
     trimmed = trimmer.result(truncated=is_truncated)
     reason = "low-confidence" if confidence.is_lost else trimmed.reason
     return Candidate(text=trimmed.text, reason=None if trimmed.text else reason)
+
+
+def readable(text: str) -> str:
+    """A document's text as a model is given it: models have seen few line endings but `\n`."""
+    return encodable(to_newlines(text))
 
 
 def encodable(text: str) -> str:

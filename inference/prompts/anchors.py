@@ -61,10 +61,16 @@ class Anchors:
         self._count = count_tokens
         self._kept: OrderedDict[str, Placed] = OrderedDict()
 
-    def place(self, hint: str, prefix: str, suffix: str) -> Placed:
-        """The anchor for a cursor between the two; without a hint the line's start."""
+    def place(
+        self, hint: str, prefix: str, suffix: str, move_after: int = MOVE_AFTER_TOKENS
+    ) -> Placed:
+        """The anchor for a cursor between the two; without a hint the line's start.
+
+        Args:
+            move_after: tokens after which it moves, where a prompt has less room.
+        """
         before = self._kept.get(hint)
-        placed = self._place(before, prefix, suffix)
+        placed = self._place(before, prefix, suffix, move_after)
         if hint:
             self._kept[hint] = placed
             self._kept.move_to_end(hint)
@@ -74,7 +80,7 @@ class Anchors:
             return Placed(placed.anchor)
         return placed
 
-    def _place(self, before: Placed | None, prefix: str, suffix: str) -> Placed:
+    def _place(self, before: Placed | None, prefix: str, suffix: str, move_after: int) -> Placed:
         here = Anchor(prefix[: prefix.rfind("\n") + 1], suffix)
         if before is None or not before.anchor.holds(prefix, suffix):
             return Placed(here)
@@ -82,9 +88,12 @@ class Anchors:
         if coming is not None and not coming.holds(prefix, suffix):
             coming = None
         n_written = self._count(prefix[len(before.anchor.above) :])
-        if n_written > MOVE_AFTER_TOKENS:
+        if n_written > move_after:
+            if coming is None:
+                return Placed(here)
             # After a long text was put in, even the next one may be too far away.
-            return Placed(here) if coming is None else self._place(Placed(coming), prefix, suffix)
-        if coming is None and n_written > NEXT_AFTER_TOKENS and here.above != before.anchor.above:
+            return self._place(Placed(coming), prefix, suffix, move_after)
+        next_after = move_after * NEXT_AFTER_TOKENS // MOVE_AFTER_TOKENS
+        if coming is None and n_written > next_after and here.above != before.anchor.above:
             coming = here
         return Placed(before.anchor, coming)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from inference.backends.vocabulary import Vocabulary
 from inference.errors import PromptTooLongError
 from inference.models.catalogue import PromptOrder
 from inference.models.summary import FimTokens
-from inference.prompts.anchors import Anchors
+from inference.prompts.anchors import MOVE_AFTER_TOKENS, Anchors
 from inference.prompts.blocks import BlockTokenizer
 from inference.prompts.budget import window_before, windows
 from inference.prompts.seam import Seam, find_seam
@@ -19,6 +20,8 @@ MAX_WINDOW_TOKENS = 2048
 """Of text before and after the cursor together; more costs time at the first request in a place
 and tells a small model little."""
 MIN_WINDOW_TOKENS = 32
+_CLOSED = re.compile(r"(?!\"{3}|'{3})[)\]}>\"'`;,]{1,64}(?=\n|\Z)")
+"""The rest of a line, where an editor may have closed what was opened before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,12 @@ class FimPromptBuilder:
         return BuiltPrompt(tokens, seam.constraint, kept, after.tokens)
 
     def _spm(self, fim: FimTokens, prompt: FimPrompt, budget: int) -> BuiltPrompt:
-        before, after = windows(prompt.prefix, prompt.suffix, budget, self._blocks.tokens)
+        """The text after the cursor comes first, so an editor that closes a bracket by itself would
+        have all of the prompt evaluated anew, and once more behind it. A prompt is as good without
+        such an end of the line: the model closes what is open."""
+        closed = _CLOSED.match(prompt.suffix)
+        suffix = prompt.suffix[closed.end() :] if closed else prompt.suffix
+        before, after = windows(prompt.prefix, suffix, budget, self._blocks.tokens)
         seam = self._seam(before.tokens, _typed(before.text))
         kept = before.tokens[: seam.n_kept]
         tokens = [*self._start, fim.suffix, *after.tokens, fim.prefix, *kept, *_middle(fim)]
@@ -121,16 +129,18 @@ class FimPromptBuilder:
     ) -> BuiltPrompt:
         """As PSM, but the answer begins with what was written since the anchor, so that the prompt
         only grows at its end."""
-        placed = self._anchors.place(hint, prompt.prefix, prompt.suffix)
+        # A quarter is set aside for what is written, whatever its length, so that the other edges
+        # do not move while it grows. Of tokens with many characters it has room for fewer.
+        n_middle = budget // 4
+        move_after = min(MOVE_AFTER_TOKENS, n_middle * 2 // 3)
+        placed = self._anchors.place(hint, prompt.prefix, prompt.suffix, move_after)
         above, suffix = placed.anchor.above, placed.anchor.suffix
         written = prompt.prefix[len(above) :]
-        # A quarter is set aside for what is written, whatever its length, so that the other edges
-        # do not move while it grows.
-        middle = window_before(written, budget // 4, self._blocks.tokens)
+        middle = window_before(written, n_middle, self._blocks.tokens)
         if len(middle.text) < len(written):
             # Where a line alone is too long, what stands above it would not join on.
             above = ""
-        n_around = budget - budget // 4
+        n_around = budget - n_middle
         head, before, after = self._up_to_middle(fim, above, suffix, min(n_window, n_around))
         seam = self._seam(middle.tokens, _typed(middle.text))
         kept = middle.tokens[: seam.n_kept]

@@ -27,7 +27,7 @@ from lsp.context.surroundings import columns, indent_of, surroundings_of
 from lsp.document import Snapshot
 from lsp.ghost_text import Trimmer
 from lsp.replies.forms import fenced
-from lsp.suggest import encodable
+from lsp.suggest import readable
 
 logger = logging.getLogger(__name__)
 
@@ -150,10 +150,10 @@ def _request(
 ) -> GenerationRequest:
     return GenerationRequest(
         prompt=FimPrompt(
-            prefix=encodable(prefix),
-            suffix=encodable(suffix),
+            prefix=readable(prefix),
+            suffix=readable(suffix),
             path=asker.path,
-            related=tuple(map(encodable, asker.related)),
+            related=tuple(map(readable, asker.related)),
         ),
         sampling=SamplingParams(
             max_tokens=max_tokens,

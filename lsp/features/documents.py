@@ -79,7 +79,7 @@ def _apply(
     start = locate(document.text, document.lines, change.range.start, session.encoding)
     end = locate(document.text, document.lines, change.range.end, session.encoding)
     first, last = sorted((start.offset, end.offset))
-    covers_all = (first, last) == (0, len(document.text))
+    covers_all = start.is_exact and (first, last) == (0, len(document.text))
     ends_at_end = last == len(document.text) and change.range.end.line >= document.lines.n_lines
     is_in_text = start.is_exact and (end.is_exact or ends_at_end) and first == start.offset
     document.replace(first, last, change.text)

@@ -123,6 +123,14 @@ async def test_a_range_outside_the_text_is_clamped_and_makes_suspect(
     assert await suspicion(client) is not None
 
 
+async def test_a_change_below_an_empty_text_makes_suspect(client: Client) -> None:
+    """The editor has lines there; clamped, the range is all of the copy and yet no whole text."""
+    client.open(URI, "")
+    client.change(URI, 2, insertion(3, 0, "value = "))
+    assert await suspicion(client) is not None
+    assert await client.inline(URI, 0, 8) == []
+
+
 async def test_a_range_may_end_beyond_the_last_line(client: Client) -> None:
     """Editors that think in lines delete the last one up to the start of the next."""
     client.open(URI, "one\ntwo")

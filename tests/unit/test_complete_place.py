@@ -36,6 +36,13 @@ def test_a_place_is_a_cursor(file: Path, place: str, line_prefix: str, line_suff
     assert snapshot.language_id == "python"
 
 
+def test_a_bom_takes_no_column(tmp_path: Path) -> None:
+    path = tmp_path / "a.py"
+    path.write_bytes(b"\xef\xbb\xbfone\n")
+    snapshot = read_place(f"{path}:1:3")
+    assert (snapshot.prefix, snapshot.suffix) == ("on", "e\n")
+
+
 @pytest.mark.parametrize(
     ("place", "complaint"),
     [

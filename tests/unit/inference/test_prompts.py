@@ -61,6 +61,30 @@ def test_the_orders(order: PromptOrder, expected: str) -> None:
     assert readable(build("above\n  typed", " rest\nbelow", order)) == expected
 
 
+@pytest.mark.parametrize("closed", [")", "]", '"', '")', "]);"])
+def test_what_an_editor_closes_by_itself_leaves_the_beginning_as_it_was(closed: str) -> None:
+    before = readable(build("call", "\nbelow")).removesuffix("<M>")
+    assert readable(build("call(a", f"{closed}\nbelow")) == f"{before}(a<M>"
+    assert readable(build("call(a", closed)) == "<S><P>call(a<M>"
+
+
+@pytest.mark.parametrize("rest", [") + 1", '"""', "b)", " )", ") {"])
+def test_any_other_rest_of_the_line_is_shown(rest: str) -> None:
+    assert readable(build("call(a", f"{rest}\nbelow")) == f"<S>{rest}\nbelow<P>call(a<M>"
+
+
+@pytest.mark.parametrize("room", [200, 400, 800, 2048])
+def test_in_a_short_context_too_what_is_written_joins_on_to_the_text_above(room: int) -> None:
+    builder = FimPromptBuilder(make_vocabulary(), FIM, PromptOrder.PSM_ANCHORED, heal=False)
+    prefix = LINES[: 9 * 20]
+    for n in range(60):
+        built = builder.build(FimPrompt(prefix=prefix, suffix="below"), room, "doc")
+        above, _, written = readable(built).removeprefix("<P>").partition("<S>below<M>")
+        assert prefix.endswith(above + written)
+        assert len(above) >= 18
+        prefix += f"line {n:03}\n"
+
+
 def test_a_family_without_a_middle_token_ends_with_the_prefix() -> None:
     fim = FimTokens(prefix=FIM_PREFIX, suffix=FIM_SUFFIX, middle=None, source="metadata")
     assert readable(build("a", "b", fim=fim)) == "<S>b<P>a"

@@ -57,3 +57,10 @@ async def test_of_a_long_document_the_engine_uses_what_it_would_of_the_whole(lin
         assert windows(prompt.prefix, prompt.suffix, budget, tokens) == windows(
             LONG[:offset], "\n" + LONG[offset:], budget, tokens
         )
+
+
+@pytest.mark.parametrize("eol", ["\r\n", "\r"])
+async def test_a_model_is_given_newlines_whatever_the_document_has(eol: str) -> None:
+    text = f"a = 1{eol}b = 2{eol}"
+    prompt = await prompt_at(text, len(f"a = 1{eol}"))
+    assert (prompt.prefix, prompt.suffix) == ("a = 1\n", "\nb = 2\n")

@@ -243,10 +243,10 @@ class EngineHost:
         """Also if loading is over before the editor has agreed: Helix shows what it was once asked
         for until that has ended."""
         progress = await self._client.begin_progress(title)
-        if progress is not None and over.done():
-            progress.end(over.result())
-        else:
+        if not over.done():
             self._progress = progress
+        elif progress is not None:
+            progress.end(over.result())
 
     def _on_status(self, engine: Engine, status: EngineStatus) -> None:
         if engine is not self._engine:

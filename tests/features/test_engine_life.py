@@ -89,6 +89,31 @@ async def test_a_progress_display_that_comes_too_late_ends() -> None:
         assert len(client.requests) == 2
 
 
+async def test_a_display_that_is_refused_too_late_leaves_the_next_one_alone() -> None:
+    create = "window/workDoneProgress/create"
+    maker = EngineMaker(answer=lambda _request: "pass")
+    maker.load_errors[Path(MODEL)] = ModelNotFoundError("There is no big.gguf.")
+    maker.is_loading_held = True
+    async with in_process(maker) as served:
+        client = served.client
+        client.holds.add(create)
+        await client.initialize(
+            options={"model": {"path": MODEL}}, capabilities={"window": {"workDoneProgress": True}}
+        )
+        await client.until(lambda: bool(client.requests))
+        maker.engine.finish_loading()
+        await client.until(lambda: len(client.requests) == 2)
+        first, second = client.requests
+        client.answer(second)
+        await client.until(lambda: bool(client.received("$/progress")))
+        client.refuses.add(create)
+        client.answer(first)
+        await client.records()
+        maker.engine.finish_loading()
+        await client.wait_ready()
+        assert [p["value"]["kind"] for p in client.received("$/progress")] == ["begin", "end"]
+
+
 async def test_no_progress_for_a_client_that_cannot_show_it(client: Client) -> None:
     assert client.received("$/progress") == []
     assert client.requests == []

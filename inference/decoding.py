@@ -158,6 +158,9 @@ class Decoder:
             # What is drafted and what fills the call are dropped together.
             n_rows = (n_new + n_behind) // rows.multiple * rows.multiple
             n_max = min(n_max, n_rows - n_new) if n_behind >= rows.minimum - 1 else 0
+        elif len(job.tokens) < rows.minimum:
+            # All there is makes a call of too few rows, which with drafts would be of another kind.
+            n_max = 0
         drafts: list[int] = []
         if job.speculator is not None:
             drafts += job.speculator.propose(

@@ -100,6 +100,20 @@ def test_every_call_has_the_rows_that_agree() -> None:
     assert all(len(span.tokens) >= 8 and len(span.tokens) % 4 == 0 for span in backend.calls[1:])
 
 
+def test_a_text_too_short_for_its_calls_is_evaluated_alike_with_drafts() -> None:
+    """With drafts a call of it would have enough rows, and these other bits."""
+
+    def calls(mode: SpeculationMode) -> list[tuple[int, int]]:
+        backend = FakeBackend(predict=spelling(b"a" * 20), rows=RowPolicy(16, 8, 4))
+        prompt = TextPrompt(text="aaa")
+        run(runner_of(backend, mode), GenerationRequest(prompt=prompt, old_text="a" * 20))
+        return [(span.position, len(span.tokens)) for span in backend.calls]
+
+    drafting, plain = calls(SpeculationMode.AUTO), calls(SpeculationMode.NEVER)
+    assert drafting[:5] == plain[:5] == [(0, n) for n in (3, 4, 5, 6, 7)]
+    assert len(drafting) < len(plain)
+
+
 def test_where_a_second_row_costs_only_edits_speculate() -> None:
     plain = GenerationRequest(prompt=TextPrompt(text="x = 1\n" * 3))
     backend = FakeBackend(predict=spelling(b"x = 1\nx = 1\n"))

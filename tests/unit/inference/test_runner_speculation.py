@@ -128,7 +128,7 @@ def test_where_a_second_row_costs_only_edits_speculate() -> None:
 
 @pytest.mark.parametrize(
     ("eight_rows_ms", "minimum", "is_drafted"),
-    [(39.0, 2, True), (41.0, 2, False), (24.0, 8, True), (26.0, 8, False)],
+    [(29.0, 2, True), (31.0, 2, False), (24.0, 8, True), (26.0, 8, False)],
 )
 def test_edits_speculate_where_many_rows_cost_little_for_what_they_must_have(
     eight_rows_ms: float, minimum: int, is_drafted: bool

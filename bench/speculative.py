@@ -8,7 +8,7 @@ random weights has none worth having: everything is evaluated by the real runtim
 evaluated beforehand, then each case is answered by three engines, in turn A B C, C B A:
 
 - *plain*: knows no speculation: one row for each token, and nothing to draft from;
-- *auto*: as the engine comes; it drafts where that cannot make a request slower;
+- *auto*: as the engine comes; it drafts where requests of the kind are quicker in the mean;
 - *always*: drafts in every request.
 
 Reported for each set: the plain wall time over the others' (of sums, and of single cases), tokens a

@@ -58,7 +58,7 @@ class SpeculationMode(StrEnum):
     """When drafted tokens are checked. The text is the same in `AUTO` and `NEVER`."""
 
     AUTO = "auto"
-    """Where it cannot make a request slower."""
+    """Where requests of the kind are quicker in the mean."""
     ALWAYS = "always"
     """In every request: its calls then all have the rows that checking needs."""
     NEVER = "never"

@@ -6,8 +6,8 @@ of lines, until too much stands between anchor and cursor. The next anchor is ch
 that, so that its prompt can be evaluated while nobody waits for it.
 
 An anchor is a function of the requests with the same hint that were begun, in their order and with
-the room they had, and of nothing else: what is cached changes no anchor, nor does it to ask twice. A request that is
-cancelled before it begins leaves none.
+the room they had, and of nothing else: what is cached changes no anchor, nor does it to ask twice.
+A request that is cancelled before it begins leaves none.
 """
 
 from __future__ import annotations

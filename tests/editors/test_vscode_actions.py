@@ -82,12 +82,12 @@ def opened(
     vscode.wait_for(
         lambda: model in vscode.status() and "paused" in vscode.status(), "the server's model"
     )
-    return vscode.lines()
+    return vscode.settled_lines()
 
 
 def until_changed(vscode: VSCode, before: list[str]) -> list[str]:
     vscode.wait_for(lambda: vscode.lines() != before, "the action's edit")
-    return vscode.lines()
+    return vscode.settled_lines()
 
 
 def expect_undone(vscode: VSCode, before: list[str]) -> None:

@@ -220,6 +220,10 @@ class VSCode:
         self.wait_for(self.ghost, "a suggestion")
         return self.settled_ghost()
 
+    def settled_lines(self) -> list[str]:
+        """The lines of the text, once they no longer change."""
+        return self._settled(self.lines, "the text")
+
     def settled_ghost(self) -> str:
         """The suggestion on the screen, once it no longer changes."""
         ghost = self._settled(self.ghost, "the suggestion")

@@ -16,7 +16,7 @@ from inference.models.catalogue import family_named
 from inference.models.draft import Draft, find_draft
 from inference.models.summary import ModelSummary, inspect_model
 from inference.prompts.build import PromptBuilder
-from inference.speculation.policy import SMALL_MODEL_BYTES, Speculation
+from inference.speculation.policy import Speculation
 from inference.trial import TrialUnavailableError, ensure_tried, try_model
 from inference.types import ModelInfo
 
@@ -125,11 +125,7 @@ def load_checked(
     speculation: Speculation | None = None
     if backend.n_rollback >= backend.rows.minimum - 1:
         # Whoever loads a model to draft wants it to be asked.
-        is_free = (
-            not backend.is_on_cpu
-            or summary.size_bytes <= SMALL_MODEL_BYTES
-            or backend.draft_model is not None
-        )
+        is_free = not backend.is_on_cpu or backend.draft_model is not None
         edit_rows = backend.rows
         if summary.has_uneven_rows and backend.is_on_cpu:
             edit_rows = replace(edit_rows, minimum=EVEN_ROWS[0], multiple=EVEN_ROWS[1])

@@ -11,6 +11,8 @@ from inference.speculation.verify_cost import VerifyCost
 
 _ROW_COUNTS = (1, 8, 2, 4, 16, 32, 3, 6, 12, 24)
 """Those that matter most first; one more call before them warms up."""
+_N_NEEDED = 3
+"""Of these counts, the first: who may speculate hangs on them."""
 _N_ROUNDS = 4
 """Of which the quickest counts, as others may be disturbed."""
 _BUDGET_S = 1.0
@@ -33,7 +35,7 @@ class Calibration:
 
     @property
     def is_over(self) -> bool:
-        knows_enough = all(n in self._best_ms for n in _ROW_COUNTS[:2])
+        knows_enough = all(n in self._best_ms for n in _ROW_COUNTS[:_N_NEEDED])
         return not self._left or (self._spent_s > _BUDGET_S and knows_enough)
 
     def step(self, sequence: int) -> None:

@@ -31,7 +31,7 @@ from inference import (
 )
 from tests.e2e.test_identity import SOURCES, answer, shaped
 from tests.support.editing import Editing
-from tests.support.sharing import load_sharing
+from tests.support.fixed_costs import load_with_cheap_rows
 
 pytestmark = pytest.mark.e2e
 
@@ -111,7 +111,8 @@ async def compare(
         adapt_threads=False,
         share_decodes=False,
     )
-    async with Engine(config, load=load_sharing) as sharing, Engine(bare) as plain:
+    load = load_with_cheap_rows
+    async with Engine(config, load=load) as sharing, Engine(bare, load=load) as plain:
         for n in range(N_MIXES):
             requests = [ask(chance) for _ in range(chance.randint(2, 6))]
             within_s = chance.choice((0.0, 0.02))

@@ -17,7 +17,9 @@ from inference import (
     PromptOrder,
     SamplingParams,
 )
+from inference.engine import Loader
 from tests.support.editing import Editing
+from tests.support.fixed_costs import load_with_cheap_rows, load_with_dear_rows
 
 pytestmark = pytest.mark.e2e
 
@@ -40,18 +42,24 @@ def answer(result: GenerationResult) -> tuple[object, ...]:
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
-    ("order", "n_sequences"),
-    [(PromptOrder.SPM, N_SEQUENCES), (PromptOrder.PSM_ANCHORED, 40), (PromptOrder.PSM, 20)],
+    ("order", "load", "n_sequences"),
+    [
+        (PromptOrder.SPM, load_with_dear_rows, N_SEQUENCES),
+        (PromptOrder.SPM, load_with_cheap_rows, 40),
+        (PromptOrder.PSM_ANCHORED, load_with_dear_rows, 20),
+        (PromptOrder.PSM_ANCHORED, load_with_cheap_rows, 20),
+        (PromptOrder.PSM, load_with_dear_rows, 20),
+    ],
 )
 async def test_greedy_output_is_the_same_with_and_without_reuse(
-    order: PromptOrder, n_sequences: int
+    order: PromptOrder, load: Loader, n_sequences: int
 ) -> None:
     chance = random.Random(f"{order}")
     # One thread each, as both run at once.
     reused = EngineConfig(prompt_order=order, n_threads=1)
     from_scratch = EngineConfig(prompt_order=order, n_threads=1, use_prefix_cache=False)
     n_reused = n_requests = 0
-    async with Engine(reused) as cached, Engine(from_scratch) as plain:
+    async with Engine(reused, load=load) as cached, Engine(from_scratch, load=load) as plain:
         for n in range(n_sequences):
             editing = Editing.of(chance.choice(SOURCES).read_text("utf-8"), chance)
             # Three documents take turns, so that sequences are shared, cut and evicted.

@@ -30,6 +30,7 @@ from inference import (
 from inference.backends.llama_cpp import LlamaCppBackend
 from inference.prompts.generic_tools import call_grammar
 from lsp.chat.tool_calls import Call, parse_calls
+from tests.support.fixed_costs import load_with_cheap_rows
 from tests.support.speculating import load
 from tests.support.tiny_chat import write_chat_model
 
@@ -85,7 +86,7 @@ async def test_drafts_change_nothing(rules: str) -> None:
     for mode in (SpeculationMode.NEVER, SpeculationMode.ALWAYS):
         # The answer is known after the first time, and would not be drafted again.
         config = EngineConfig(speculate=mode, keep_logits=False)
-        async with Engine(config) as engine:
+        async with Engine(config, load=load_with_cheap_rows) as engine:
             await engine.wait_ready()
             plain = await engine.submit(request(rules)).result()
             drafted = [plain]

@@ -31,7 +31,9 @@ from inference import (
     SpeculationMode,
     TokenPrompt,
 )
+from inference.engine import Loader
 from tests.support.editing import Editing
+from tests.support.fixed_costs import load_with_cheap_rows, load_with_dear_rows
 from tests.support.oracle_models import write_dense, write_head, write_hybrid
 from tests.support.tiny_heads import tiny_eagle3, tiny_mtp, tiny_target
 from tests.support.tiny_hybrid import tiny_hybrid
@@ -162,8 +164,10 @@ async def anticipate(engine: Engine, wanted: GenerationRequest, chance: random.R
 
 
 @pytest.mark.timeout(3600)
+@pytest.mark.parametrize("load", [load_with_cheap_rows, load_with_dear_rows])
 @pytest.mark.parametrize("name", FAMILIES)
-async def test_what_makes_it_fast_changes_no_text(name: str, tmp_path: Path) -> None:
+async def test_what_makes_it_fast_changes_no_text(name: str, load: Loader, tmp_path: Path) -> None:
+    """Whether all requests speculate, or edits alone."""
     chance = random.Random(name)
     config = msgspec.structs.replace(FAMILIES[name](tmp_path), n_threads=1)
     bare = msgspec.structs.replace(
@@ -171,7 +175,7 @@ async def test_what_makes_it_fast_changes_no_text(name: str, tmp_path: Path) -> 
     )
     editing = Editing.of(SOURCES[0].read_text("utf-8"), chance)
     n_reused = n_accepted = n_known = 0
-    async with Engine(config) as fast, Engine(bare) as plain:
+    async with Engine(config, load=load) as fast, Engine(bare, load=load) as plain:
         for n in range(N_CASES):
             if n % 4 == 0:
                 editing = Editing.of(chance.choice(SOURCES).read_text("utf-8"), chance)
@@ -208,7 +212,8 @@ async def test_an_edit_is_the_same_with_drafts_whatever_the_matrices_are(
     )
     off = msgspec.structs.replace(config, speculate=SpeculationMode.NEVER)
     n_accepted = 0
-    async with Engine(config) as drafting, Engine(off) as plain:
+    load = load_with_cheap_rows
+    async with Engine(config, load=load) as drafting, Engine(off, load=load) as plain:
         for n in range(N_CASES // 2):
             editing = Editing.of(chance.choice(SOURCES).read_text("utf-8"), chance)
             wanted = msgspec.structs.replace(case(editing, n, chance), old_text=editing.text[:200])

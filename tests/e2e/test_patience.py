@@ -17,8 +17,9 @@ from inference import (
     SamplingParams,
     TokenPrompt,
 )
-from inference.loading import LoadedModel, load_model
+from inference.loading import LoadedModel
 from inference.patience import MIN_WINDOW_TOKENS
+from tests.support.fixed_costs import load_with_dear_rows
 
 pytestmark = pytest.mark.e2e
 
@@ -48,12 +49,13 @@ async def test_the_whole_is_read_behind_the_nearest_lines_and_answers_are_their_
     loaded: list[LoadedModel] = []
 
     def load(config: EngineConfig, report: Callable[[float], bool]) -> LoadedModel:
-        loaded.append(load_model(config, report))
+        loaded.append(load_with_dear_rows(config, report))
         return loaded[-1]
 
     config = EngineConfig(use_token_healing=False, use_cache_model=False)
     naive = EngineConfig(use_token_healing=False, use_cache_model=False, use_prefix_cache=False)
-    async with Engine(config) as engine, Engine(naive, load=load) as plain:
+    quick = Engine(config, load=load_with_dear_rows)
+    async with quick as engine, Engine(naive, load=load) as plain:
         await engine.submit(reading(256)).result()  # Now it knows how quick it is.
 
         async def ask(typed: str, *, is_whole: bool) -> GenerationResult:

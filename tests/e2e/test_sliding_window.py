@@ -26,6 +26,7 @@ from inference import (
 from inference.backends.base import Logits, Span
 from inference.backends.llama_cpp import LlamaCppBackend
 from tests.support.editing import Editing
+from tests.support.fixed_costs import load_with_dear_rows
 from tests.support.tiny_shapes import tiny, tiny_vocabulary
 
 pytestmark = pytest.mark.e2e
@@ -103,7 +104,8 @@ async def test_editing_gives_the_same_bits_as_an_empty_cache(
     config = EngineConfig(model_path=model_path, prompt_order=order, n_threads=1)
     plain_config = msgspec.structs.replace(config, use_prefix_cache=False)
     n_reused = n_requests = 0
-    async with Engine(config) as cached, Engine(plain_config) as plain:
+    load = load_with_dear_rows
+    async with Engine(config, load=load) as cached, Engine(plain_config, load=load) as plain:
         for n in range(15):
             editing = Editing.of(SOURCE, chance)
             for _ in range(3):

@@ -29,7 +29,7 @@ from inference.types import (
     TextPrompt,
 )
 from tests.support.fake_backend import FakeBackend, hashed, make_summary
-from tests.support.sharing import FixedCosts
+from tests.support.fixed_costs import FixedCosts, straight
 
 LINES = "for item in items:\n    total += item.price\n"
 TEXT = f"def total(items):\n    {LINES}    return total\n" * 6
@@ -90,7 +90,7 @@ class Mix:
         mode = chance.choice(list(SpeculationMode))
         self.is_for_all = self.is_free or mode is SpeculationMode.ALWAYS
         speculation = Speculation(mode, self.rows, is_second_row_free=self.is_free)
-        speculation.costs = FixedCosts(chance.choice([0.01, 0.3, 1.0]))
+        speculation.costs = FixedCosts(straight(chance.choice([0.01, 0.3, 1.0])))
         self.runner = Runner(self.backend, self.prompts, speculation=speculation)
         # Some are impatient then.
         self.runner._evaluator.prompt_ms_per_token = 1.0  # pyright: ignore[reportPrivateUsage]

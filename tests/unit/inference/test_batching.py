@@ -24,7 +24,7 @@ from inference.types import (
     TextPrompt,
 )
 from tests.support.fake_backend import FakeBackend, hashed, make_prompts
-from tests.support.sharing import FixedCosts
+from tests.support.fixed_costs import FixedCosts, straight
 from tests.support.stepping import Told
 
 INLINE, ACTION, CHAT = Priority.INLINE, Priority.ACTION, Priority.CHAT
@@ -50,7 +50,7 @@ class Sharing:
             is_second_row_free=is_second_row_free,
             edit_rows=edit_rows,
         )
-        speculation.costs = FixedCosts(row_ms)
+        speculation.costs = FixedCosts(straight(row_ms))
         self.runner = Runner(
             self.backend,
             make_prompts(self.backend),

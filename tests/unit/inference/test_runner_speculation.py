@@ -127,18 +127,24 @@ def test_where_a_second_row_costs_only_edits_speculate() -> None:
 
 
 @pytest.mark.parametrize(
-    ("eight_rows_ms", "minimum", "is_drafted"),
-    [(29.0, 2, True), (31.0, 2, False), (24.0, 8, True), (26.0, 8, False)],
+    ("two_rows_ms", "eight_rows_ms", "minimum", "is_drafted"),
+    [
+        (20.0, 29.0, 2, True),
+        (20.0, 31.0, 2, False),
+        (12.0, 37.0, 2, True),
+        (20.0, 24.0, 8, True),
+        (12.0, 26.0, 8, False),
+    ],
 )
 def test_edits_speculate_where_many_rows_cost_little_for_what_they_must_have(
-    eight_rows_ms: float, minimum: int, is_drafted: bool
+    two_rows_ms: float, eight_rows_ms: float, minimum: int, is_drafted: bool
 ) -> None:
     backend = FakeBackend(predict=spelling(NEW.encode(), n_prompt=len("Add a scale.\n")))
     edit_rows = RowPolicy(maximum=backend.rows.maximum, minimum=minimum)
     speculation = Speculation(
         SpeculationMode.AUTO, backend.rows, is_second_row_free=False, edit_rows=edit_rows
     )
-    for n_rows, ms in {1: 10.0, 8: eight_rows_ms}.items():
+    for n_rows, ms in {1: 10.0, 2: two_rows_ms, 8: eight_rows_ms}.items():
         speculation.costs.calibrate(n_rows, ms)
     speculation.decide()
     assert speculation.covers(edit_request()) is is_drafted

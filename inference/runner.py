@@ -163,7 +163,7 @@ class Runner:
     def idle(self) -> bool:
         """Uses a moment without requests to measure. False: there is nothing (more) to measure."""
         sequence, calibration = self._cache.unused, self._calibration
-        if calibration is None or calibration.is_over or sequence is None:
+        if calibration is None or not calibration.is_due or sequence is None:
             return False
         self._is_measuring = True
         if not self.has_work:

@@ -10,7 +10,10 @@ for each round: latency, processor time a key, resident memory, errors. Of all:
 - *growth*: median resident memory of the last round less that of the first after the warm-up;
 - *drift*: the median over the last third of the rounds after the warm-up, over that of the first
   third, less one, for the latencies and for the processor time a key (which other work on the
-  machine moves least; the load average is beside it).
+  machine moves least; the load average is beside it);
+- *against a fresh server*: machines drift too, so when the time is up a round is typed into a
+  fresh server, and one more into the old one; the old one's median of the round before and this
+  one, over the fresh one's, less one (`--no-control` leaves it out).
 
 The warm-up is the first round. The result is written after every round, so a run that is broken
 off has not been for nothing.
@@ -24,7 +27,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +71,15 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
     """One-minute load average at the end."""
 
 
+MEASURES: dict[str, Callable[[Round], float | None]] = {
+    "shown p50": lambda r: r.shown_ms.p50,
+    "shown p95": lambda r: r.shown_ms.p95,
+    "answered p50": lambda r: r.answered_ms.p50,
+    "answered p95": lambda r: r.answered_ms.p95,
+    "CPU a key": lambda r: r.cpu_ms_per_key,
+}
+
+
 class SoakResult(msgspec.Struct, frozen=True, kw_only=True):
     provenance: Provenance
     trace: str
@@ -79,6 +91,10 @@ class SoakResult(msgspec.Struct, frozen=True, kw_only=True):
     growth_bytes: float | None
     drift: dict[str, float | None]
     """By what is measured; 0.1 is 10 % slower at the end. None with too few rounds."""
+    control: list[Round]
+    """One in a fresh server and one more in the old one; empty without."""
+    against_fresh: dict[str, float | None]
+    """As `drift`."""
     errors: dict[str, int]
     """All answers that were errors, by code."""
     messages: list[str]
@@ -98,6 +114,7 @@ class Soak:
         self._started = 0.0
         self._rounds: list[Round] = []
         self._samples: list[MemorySample] = []
+        self._control: list[Round] = []
         self._broken_off: str | None = None
 
     async def run(self) -> SoakResult:
@@ -115,6 +132,13 @@ class Soak:
                 while self._elapsed() < 60 * self._options.minutes:
                     self._rounds.append(await self._round(editor, driver))
                     self._note(self._result(editor, driver))
+                sampling.cancel()
+                if self._options.control:
+                    async with Editor(sotto_command(*arguments), options=settings) as fresh:
+                        await fresh.ready(model)
+                        other = SottoDriver(fresh, cancels=True)
+                        self._control = [await self._round(fresh, other)]
+                    self._control.append(await self._round(editor, driver))
             except (EditorError, asyncio.CancelledError) as error:
                 if not self._rounds:
                     raise
@@ -180,13 +204,9 @@ class Soak:
             minutes=round(self._elapsed() / 60, 1),
             rounds=self._rounds,
             growth_bytes=warm[-1].rss_bytes - warm[0].rss_bytes if len(warm) > 1 else None,
-            drift={
-                "shown p50": drift(r.shown_ms.p50 for r in warm),
-                "shown p95": drift(r.shown_ms.p95 for r in warm),
-                "answered p50": drift(r.answered_ms.p50 for r in warm),
-                "answered p95": drift(r.answered_ms.p95 for r in warm),
-                "CPU a key": drift(r.cpu_ms_per_key for r in warm),
-            },
+            drift={name: drift(map(value, warm)) for name, value in MEASURES.items()},
+            control=self._control,
+            against_fresh=against_fresh(self._rounds, self._control),
             errors=dict(driver.errors),
             messages=editor.messages,
             broken_off=self._broken_off,
@@ -205,6 +225,18 @@ def drift(values: Iterable[float | None]) -> float | None:
     return None if grown is None else round(grown - 1, 4)
 
 
+def against_fresh(rounds: Sequence[Round], control: Sequence[Round]) -> dict[str, float | None]:
+    """By how much the old server was slower than the fresh one, before and after it."""
+    if len(control) < 2:
+        return {}
+    fresh, old = control[0], [rounds[-1], control[1]]
+    return {
+        name: drift([value(fresh), median(known)])
+        for name, value in MEASURES.items()
+        if (known := [ms for each in old if (ms := value(each)) is not None])
+    }
+
+
 def _unexpected(errors: Counter[str]) -> int:
     return sum(n for code, n in errors.items() if code not in EXPECTED_ERRORS)
 
@@ -212,7 +244,7 @@ def _unexpected(errors: Counter[str]) -> int:
 def report(result: SoakResult) -> str:
     """The rounds as a table, and what they say together."""
     rows = [["min", "keys", "shown p50", "p95", "answered p50", "p95", "CPU a key", "MiB", "load"]]
-    for r in result.rounds:
+    for r in [*result.rounds, *result.control]:
         times = (r.shown_ms.p50, r.shown_ms.p95, r.answered_ms.p50, r.answered_ms.p95)
         cells = [figure(value) for value in (*times, r.cpu_ms_per_key)]
         memory = figure(r.rss_bytes / 2**20)
@@ -220,20 +252,25 @@ def report(result: SoakResult) -> str:
             [f"{r.started_s / 60:.0f}", str(r.n_keys), *cells, memory, figure(r.load)],
         )
     growth = None if result.growth_bytes is None else result.growth_bytes / 2**20
-    drifts = ", ".join(
-        f"{name} {'–' if value is None else f'{100 * value:+.1f} %'}"
-        for name, value in result.drift.items()
-    )
     n_errors = sum(r.n_errors for r in result.rounds)
     lines = [
         table(rows),
         f"{result.minutes:.0f} minutes; memory grew by {figure(growth, 2)} MiB after the warm-up",
-        f"drift: {drifts}",
+        f"drift: {_shares(result.drift)}",
         f"unexpected errors: {n_errors}; messages of the server: {len(result.messages)}",
     ]
+    if result.against_fresh:
+        lines.insert(3, f"against a fresh server (last two rows): {_shares(result.against_fresh)}")
     if result.broken_off:
         lines.append(f"broken off: {result.broken_off}")
     return "\n".join(lines)
+
+
+def _shares(values: Mapping[str, float | None]) -> str:
+    return ", ".join(
+        f"{name} {'–' if value is None else f'{100 * value:+.1f} %'}"
+        for name, value in values.items()
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -242,6 +279,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--trace", type=Path, default=SHIPPED_TRACE)
     parser.add_argument("--keys", type=int, help="in one round; default: the whole trace")
     parser.add_argument("--speed", type=float, default=1.0, help="divides the pauses; default: 1")
+    parser.add_argument(
+        "--no-control", dest="control", action="store_false", help="no fresh server at the end"
+    )
     add_model(parser)
     parser.add_argument("--threads", type=int, help="default: what Sotto chooses")
     add_out(parser)

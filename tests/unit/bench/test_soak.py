@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bench.soak import drift
+from bench.soak import Round, against_fresh, drift
+from bench.summary import summarise
 
 
 @pytest.mark.parametrize(
@@ -24,3 +25,23 @@ def test_drift_compares_the_last_third_with_the_first(
     values: list[float | None], expected: float | None
 ) -> None:
     assert drift(values) == expected
+
+
+def a_round(ms: float) -> Round:
+    return Round(
+        started_s=0.0,
+        n_keys=3,
+        shown_ms=summarise([]),
+        answered_ms=summarise([ms, ms, ms]),
+        cpu_ms_per_key=2 * ms,
+        rss_bytes=1.0,
+        n_errors=0,
+        load=None,
+    )
+
+
+def test_a_machine_that_slowed_down_is_no_drift_of_the_server() -> None:
+    rounds = [a_round(4.0), a_round(5.0)]
+    assert against_fresh(rounds, []) == {}
+    found = against_fresh(rounds, [a_round(5.0), a_round(6.0)])
+    assert found == {"answered p50": 0.1, "answered p95": 0.1, "CPU a key": 0.1}

@@ -156,16 +156,23 @@ def test_edits_speculate_where_many_rows_cost_little_for_what_they_must_have(
 
 
 @pytest.mark.parametrize(
-    ("two_rows_ms", "minimum", "is_drafted"), [(10.9, 2, True), (11.1, 2, False), (10.0, 1, False)]
+    ("ms", "two_rows", "minimum", "is_drafted"),
+    [
+        (10.0, 1.09, 2, True),
+        (10.0, 1.11, 2, False),
+        (10.0, 1.0, 1, False),
+        # What Python takes for a step is much of such calls.
+        (0.4, 1.05, 2, False),
+    ],
 )
 def test_all_requests_speculate_where_a_second_row_is_measured_to_be_free(
-    two_rows_ms: float, minimum: int, is_drafted: bool
+    ms: float, two_rows: float, minimum: int, is_drafted: bool
 ) -> None:
     rows = RowPolicy(maximum=64, minimum=minimum)
     backend = FakeBackend(predict=spelling(b"x = 1\nx = 1\nx = 1\n", n_prompt=4), rows=rows)
     speculation = Speculation(SpeculationMode.AUTO, rows, is_second_row_free=False)
-    for n_rows, ms in {1: 10.0, 2: two_rows_ms, 8: 50.0, 16: 60.0}.items():
-        speculation.costs.calibrate(n_rows, ms)
+    for n_rows, cost in {1: 1.0, 2: two_rows, 8: 5.0, 16: 6.0}.items():
+        speculation.costs.calibrate(n_rows, ms * cost)
     speculation.decide()
     runner = Runner(backend, make_prompts(backend), speculation=speculation)
     (result,) = run(runner, GenerationRequest(prompt=TextPrompt(text="x: \n")))

@@ -145,12 +145,13 @@ async def measure(options: argparse.Namespace, edits: list[Edit]) -> Speculative
     for name in options.sets:
         # Engines of its own: what one set's answers were, the next may not have been told.
         async with AsyncExitStack() as stack:
-            answerers = {
-                way: await stack.enter_async_context(answerer(way, options, model.n_ctx_train))
-                for way in MODES
-            }
-            # The engines first measure what rows cost, while nobody asks.
-            await asyncio.sleep(options.settle)
+            answerers: dict[str, Answerer] = {}
+            for way in MODES:
+                opened = answerer(way, options, model.n_ctx_train)
+                answerers[way] = await stack.enter_async_context(opened)
+                # An engine first measures what rows cost, while nobody asks. One after the other,
+                # as they would want each other's cores, and decide nothing by such calls.
+                await asyncio.sleep(options.settle)
             sets.append(await measure_set(name, answerers, edits, options))
             n_threads = answerers[AUTO].engine.status().n_threads
     return SpeculativeResult(
@@ -276,7 +277,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cases", type=int, default=120, help="edits of the corpus; default: 120")
     parser.add_argument("--sets", type=_sets, default=list(SETS), help=f"of {','.join(SETS)}")
     parser.add_argument("--own-words", type=int, default=20, metavar="N", help="default: 20")
-    parser.add_argument("--settle", type=float, default=5.0, help="seconds before the first case")
+    parser.add_argument(
+        "--settle", type=float, default=5.0, help="seconds for each engine to measure in"
+    )
     add_out(parser)
     options = parser.parse_args(arguments)
 

@@ -113,11 +113,21 @@ class PrefixCache:
     def n_idle(self) -> int:
         return sum(not slot.is_busy for slot in self._slots)
 
-    @property
-    def unused(self) -> int | None:
-        """A slot that holds nothing, if there is one."""
-        free = (slot.index for slot in self._slots if not slot.is_busy and not slot.tokens)
-        return next(free, None)
+    def vacate(self) -> int | None:
+        """A slot that holds nothing, for something that is no request: an unused one, or else the
+        one whose tokens are least likely to be missed, which is emptied, and by the caller in the
+        backend. None if all others than the one used last are busy."""
+        newest = max(self._slots, key=lambda slot: slot.last_used)
+        free = [
+            slot
+            for slot in self._slots
+            if not slot.is_busy and not (slot is newest and slot.tokens)
+        ]
+        if not free:
+            return None
+        slot = min(free, key=lambda slot: self._worth(slot, len(slot.tokens)))
+        self._cut(slot, 0)
+        return slot.index
 
     @property
     def n_tokens(self) -> int:

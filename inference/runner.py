@@ -162,9 +162,14 @@ class Runner:
 
     def idle(self) -> bool:
         """Uses a moment without requests to measure. False: there is nothing (more) to measure."""
-        sequence, calibration = self._cache.unused, self._calibration
-        if calibration is None or not calibration.is_due or sequence is None:
+        calibration = self._calibration
+        if calibration is None or not calibration.is_due:
             return False
+        sequence = self._cache.vacate()
+        if sequence is None:
+            return False
+        self._known.forget(sequence)
+        self._backend.truncate(sequence, 0)
         self._is_measuring = True
         if not self.has_work:
             calibration.step(sequence)

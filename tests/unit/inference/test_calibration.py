@@ -17,6 +17,9 @@ from inference.speculation.verify_cost import VerifyCost
 from inference.types import GenerationRequest, SpeculationMode, TextPrompt
 from tests.support.fake_backend import FakeBackend, make_prompts
 from tests.support.fixed_costs import CHEAP_ROWS, FixedCosts
+from tests.support.stepping import Bench
+
+EDIT = GenerationRequest(prompt=TextPrompt(text="x = 1\n"), old_text="x = 2\n")
 
 
 def rows_ms(n_rows: int) -> float:
@@ -127,5 +130,24 @@ def test_a_runner_decides_nothing_by_calls_that_had_to_wait(
     runner = Runner(backend, make_prompts(backend), speculation=speculation)
     while runner.idle():
         pass
-    asked = GenerationRequest(prompt=TextPrompt(text="x = 1\n"), old_text="x = 2\n")
-    assert speculation.covers(asked) is not must_wait
+    assert speculation.covers(EDIT) is not must_wait
+
+
+def test_what_was_put_off_is_measured_though_all_sequences_hold_prompts() -> None:
+    backend = FakeBackend()
+    speculation = Speculation(SpeculationMode.AUTO, backend.rows, is_second_row_free=False)
+    speculation.costs = FixedCosts(CHEAP_ROWS)
+    bench = Bench(backend, speculation=speculation)
+    backend.during_evaluation = lambda _span: time.sleep(0.002)
+    for _ in range(20):
+        assert bench.runner.idle()
+    backend.during_evaluation = lambda _span: None
+    prompts = [f"{name}: a prompt of some length" for name in "abcdef"]
+    for prompt in prompts:
+        bench.complete(prompt, max_tokens=1)
+    assert all(backend.sequences)
+    assert not speculation.covers(EDIT)
+    while bench.runner.idle():
+        pass
+    assert speculation.covers(EDIT)
+    assert bench.complete(prompts[-1] + "!").usage.n_reused_tokens > 20, "the newest was kept"

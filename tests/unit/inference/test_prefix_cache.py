@@ -269,3 +269,32 @@ def test_what_is_asked_about_a_document_does_not_take_the_place_of_what_is_typed
     asked = cache.acquire(tokens(9000, 200), "action:2.py")
     assert asked == Lease(0, 0), "the one that was used longest ago"
     assert cache.acquire([*tokens(2000, 300), 5], "2.py") == Lease(2, 300)
+
+
+def test_a_slot_to_measure_in_is_an_unused_one_if_there_is_one() -> None:
+    cache = PrefixCache(3)
+    fill(cache, tokens(0, 50))
+    fill(cache, tokens(100, 50))
+    assert cache.vacate() == 2
+    assert cache.n_tokens == 100
+
+
+def test_a_slot_to_measure_in_is_else_the_one_least_likely_to_be_missed() -> None:
+    cache = PrefixCache(3)
+    long, short, newest = (fill(cache, tokens(100 * i, n)) for i, n in enumerate((90, 20, 10)))
+    assert cache.vacate() == short.slot
+    assert cache.n_tokens == 100
+    assert cache.vacate() == short.slot, "which is an unused one now"
+    busy = cache.acquire(tokens(500, 30))
+    assert busy is not None
+    assert cache.vacate() == newest.slot, "others have been used later, and one is busy"
+    assert cache.n_reusable(tokens(0, 91)) == 90
+    assert long.slot != busy.slot
+
+
+def test_the_prompt_used_last_is_never_lost_to_a_measurement() -> None:
+    cache = PrefixCache(1)
+    assert cache.vacate() == 0
+    fill(cache, tokens(0, 50))
+    assert cache.vacate() is None
+    assert cache.n_tokens == 50

@@ -22,8 +22,9 @@ MIN_TRIAL_STEPS = 3
 MIN_TRIAL_MS = 30.0
 """Schedulers give out turns of some milliseconds; shorter trials measure luck."""
 PATIENCE_STEPS = 2.0
-PATIENCE_MS = 10.0
-"""A trial ends early when it has lost as much as this, whichever is more."""
+PATIENCE_MS = 10.0, 30.0
+"""A trial ends early when it has lost as much as so many steps, within these bounds: one long call
+of a prompt says enough."""
 LOSS_SHARE = 0.02
 """Of the time that trials may cost."""
 MIN_WAIT_MS = 250.0
@@ -125,6 +126,9 @@ class _CallClass:
         self._best_ms_per_row = float("inf")
         """Of the settled number since it was settled on."""
         self._is_troubled = False
+        self._is_unproven = False
+        """Whether the settled number took the place of a higher one that was in trouble, which may
+        have been over before that number was even tried."""
         self._suggested = 0
         self._wait_ms = {-1: 0.0, +1: 0.0}
         """Time in calls before the lower, the upper neighbour may be tried (again)."""
@@ -139,7 +143,7 @@ class _CallClass:
         self._wait_ms[direction] = 0.0
 
     def observe(self, n_rows: int, ms: float, run_ms: float) -> int:
-        """Returns −1 or +1 when another number was settled on, else 0."""
+        """Returns −1 or +1 when fewer or more have proved better, else 0."""
         for direction in self._wait_ms:
             self._wait_ms[direction] -= ms
         trial = self._trial
@@ -175,18 +179,23 @@ class _CallClass:
         """A neighbour is on trial."""
         lost_ms = trial.ms - self._ms_per_row * trial.n_rows
         step_ms = self._ms_per_row * trial.n_rows / trial.n_steps
-        if not trial.is_complete and lost_ms < max(PATIENCE_STEPS * step_ms, PATIENCE_MS):
+        low, high = PATIENCE_MS
+        if not trial.is_complete and lost_ms < min(max(PATIENCE_STEPS * step_ms, low), high):
             return 0
         direction = trial.at - self._settled
         wait_ms = max(lost_ms / LOSS_SHARE, MIN_WAIT_MS)
         if trial.ms_per_row >= BETTER * self._ms_per_row:
             self._wait_ms[direction] = wait_ms
             self._trial = _Trial(self._settled)
-            return 0
-        # Not back at once, but on in the same direction if that still promises something.
-        self._wait_ms = {direction: 0.0, -direction: wait_ms}
+            is_proved = self._is_unproven and direction > 0
+            self._is_unproven = self._is_unproven and not is_proved
+            return -1 if is_proved else 0
+        # On in the same direction if that still promises something; and from fewer at once back to
+        # more, for if the trouble is over that costs nothing.
+        self._wait_ms = {-1: wait_ms if direction > 0 else 0.0, +1: 0.0}
+        self._is_unproven = direction < 0
         self._settled = trial.at
         self._ms_per_row = self._best_ms_per_row = trial.ms_per_row
         self._is_troubled = trial.share < LOW_SHARE
         self._trial = _Trial(self._next())
-        return direction
+        return max(direction, 0)

@@ -106,6 +106,36 @@ def test_what_one_kind_of_call_found_out_the_others_try_at_once() -> None:
     assert governor.choose(64) == 1
 
 
+def test_a_moments_trouble_costs_no_thread_for_longer() -> None:
+    governor = ThreadGovernor(2)
+    run(governor, idle, 1000)
+    run(governor, lambda _: (60.0, 0.2), 1)
+    assert run(governor, idle, 110) < 14.0
+    assert governor.n_threads == 2
+
+
+def test_a_moments_trouble_is_not_told_to_other_calls() -> None:
+    governor = ThreadGovernor(2)
+    run(governor, idle, 1000)
+    run(governor, idle, 1000, n_rows=64)
+    run(governor, lambda _: (60.0, 0.2), 1)
+    for _ in range(20):
+        run(governor, idle, 10)
+        assert governor.choose(64) == 2
+        run(governor, idle, 1, n_rows=64)
+
+
+def test_one_long_call_says_that_fewer_threads_are_too_few() -> None:
+    governor = ThreadGovernor(2)
+    run(governor, lambda n: (200.0 / n, 0.99), 2000, n_rows=64)
+    run(governor, lambda _: (250.0, 0.4), 1, n_rows=64)
+    calls: list[int] = []
+    for _ in range(20):
+        calls.append(governor.choose(64))
+        run(governor, lambda n: (200.0 / n, 0.99), 1, n_rows=64)
+    assert calls.count(1) == 1
+
+
 def test_kinds_of_calls_differ() -> None:
     """Single tokens gain nothing by threads that must wait, whole chunks still do."""
     governor = ThreadGovernor(2)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-ENGINE_ROWS = 64
+ENGINE_ROWS = 128
 """In one call, with the engine's settings."""
 
 

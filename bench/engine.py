@@ -5,11 +5,14 @@
 A cold prefill of `--prompt` tokens and as many decode steps after it as `--decode` says, with the
 same file and the same threads, in turn A B C D E, E D C B A:
 
-- through the engine, in this process: `Engine.submit`, all that it does between tokens included
-  (`bench.oracle` keeps the answer from ending early);
+- through the engine, in this process: `Engine.submit`, all that it does between tokens included (no
+  token counts as the answer's end, so that it has as many as the others);
 - *llama.cpp's own loop*: its C functions in another process (`bench.direct`), with the engine's
   batches and attention, and with the runtime's defaults;
 - llama-bench, built from the runtime's own sources (`python -m bench.build_peer`), with both too.
+
+Before and after each round, how fast one core reads what another has written
+(`bench.core_distance`); where that changes on the way, near and far rounds are reported apart too.
 
 Then, through the backend alone, what a call with 1 to 32 rows of logits takes (`verify_cost`), and
 how much of the memory bandwidth that the same threads can read (`bench.bandwidth`) a decode step
@@ -32,10 +35,10 @@ from bench import llama_bench, verify_cost
 from bench.bandwidth import read_bytes_per_s
 from bench.build_peer import find_peer
 from bench.command import add_model, add_out, command, run
+from bench.core_distance import by_distance, handed_on_bytes_per_s
 from bench.direct_job import Job
 from bench.direct_process import DirectProcess
 from bench.machine import Provenance, provenance
-from bench.oracle import Oracle
 from bench.summary import figure, median, ratio, table
 from inference import (
     Engine,
@@ -47,6 +50,7 @@ from inference import (
     TokenPrompt,
     inspect_model,
 )
+from inference.loading import LoadedModel, load_model
 from inference.models.gguf import read_header
 
 ENGINE = "the engine"
@@ -92,6 +96,8 @@ class EngineResult(msgspec.Struct, frozen=True, kw_only=True):
     weight_bytes: int
     """What a decode step reads of the weights: all but a table of embeddings of its own."""
     read_bytes_per_s: float
+    handed_on_bytes_per_s: list[tuple[float, float] | None]
+    """From core to core, before and after each round."""
     bandwidth_share: float | None
     """Of the decode step through the engine."""
 
@@ -102,9 +108,8 @@ Turn = Callable[[Job], Awaitable[Timing]]
 class EngineTurns:
     """Cold completions through one engine."""
 
-    def __init__(self, engine: Engine, oracle: Oracle) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._oracle = oracle
 
     async def run(self, job: Job) -> Timing:
         request = GenerationRequest(
@@ -112,7 +117,6 @@ class EngineTurns:
             sampling=SamplingParams(max_tokens=job.n_decode, with_logprobs=False),
             priority=Priority.CHAT,
         )
-        self._oracle.expect(request, job.tokens[: job.n_decode])
         cpu = time.process_time()
         result = await self._engine.submit(request).result()
         cpu = time.process_time() - cpu
@@ -158,13 +162,26 @@ def _llama_bench(server: Path, model: Path, n_threads: int, settings: llama_benc
     return run
 
 
-async def ways(options: argparse.Namespace, config: EngineConfig) -> tuple[list[Way], int]:
-    """All ways in turn, and the threads they used. Raises InferenceError, EditorError, PeerError"""
-    oracle = Oracle()
+def _load_endless(config: EngineConfig, report: Callable[[float], bool]) -> LoadedModel:
+    loaded = load_model(config, report)
+    loaded.backend.vocabulary.end_ids = frozenset()
+    return loaded
+
+
+class Rounds(msgspec.Struct, frozen=True):
+    """All ways in turn."""
+
+    ways: list[Way]
+    n_threads: int
+    handed_on: list[tuple[float, float] | None]
+
+
+async def ways(options: argparse.Namespace, config: EngineConfig) -> Rounds:
+    """Raises InferenceError, EditorError or PeerError."""
     model = inspect_model(config.model_path)
     n_ctx = options.prompt + options.decode + 16
     tokens = random.Random(1)
-    async with Engine(config, load=oracle.load) as engine:
+    async with Engine(config, load=_load_endless) as engine:
         n_threads = engine.status().n_threads
         path = str(model.path)
         async with (
@@ -172,7 +189,7 @@ async def ways(options: argparse.Namespace, config: EngineConfig) -> tuple[list[
             DirectProcess(path, n_threads, n_ctx, "defaults") as loop_defaults,
         ):
             turns: dict[str, Turn] = {
-                ENGINE: EngineTurns(engine, oracle).run,
+                ENGINE: EngineTurns(engine).run,
                 LOOP: loop_turn(loop),
                 LOOP_DEFAULTS: loop_turn(loop_defaults),
             }
@@ -181,16 +198,22 @@ async def ways(options: argparse.Namespace, config: EngineConfig) -> tuple[list[
                 turns[BENCH] = _llama_bench(peer, model.path, n_threads, "engine")
                 turns[BENCH_DEFAULTS] = _llama_bench(peer, model.path, n_threads, "defaults")
             done: dict[str, list[Timing]] = {name: [] for name in turns}
+            handed_on: list[tuple[float, float] | None] = []
             for index in range(options.rounds + 1):
                 job = Job(
                     tokens.choices(range(model.n_vocab // 2), k=options.prompt), options.decode
                 )
+                before = await asyncio.to_thread(handed_on_bytes_per_s)
                 for name in turns if index % 2 else reversed(turns):
                     timing = await turns[name](job)
                     if index:  # The first round warms up.
                         done[name].append(timing)
+                after = await asyncio.to_thread(handed_on_bytes_per_s)
+                if index:
+                    handed_on.append((before, after) if before and after else None)
                 print(f"  round {index} of {options.rounds}", file=sys.stderr, flush=True)
-    return [Way(name=name, turns=each) for name, each in done.items()], n_threads
+    measured = [Way(name=name, turns=each) for name, each in done.items()]
+    return Rounds(measured, n_threads, handed_on)
 
 
 async def measure(options: argparse.Namespace) -> EngineResult:
@@ -204,22 +227,23 @@ async def measure(options: argparse.Namespace) -> EngineResult:
         speculate=SpeculationMode.NEVER,
     )
     model = inspect_model(options.model)
-    measured, n_threads = await ways(options, config)
+    rounds = await ways(options, config)
     verify_ms = verify_cost.curve(config, n_before=options.prompt, n_rounds=4 * options.rounds)
-    speed = read_bytes_per_s(n_threads)
+    speed = read_bytes_per_s(rounds.n_threads)
     n_bytes = weight_bytes(model.path)
-    decode_ms = measured[0].decode_ms
+    decode_ms = rounds.ways[0].decode_ms
     return EngineResult(
         provenance=described,
         model=model.name,
         quantization=model.quantization,
-        n_threads=n_threads,
+        n_threads=rounds.n_threads,
         n_prompt_tokens=options.prompt,
         n_decoded_tokens=options.decode,
-        ways=measured,
+        ways=rounds.ways,
         verify_ms=verify_ms,
         weight_bytes=n_bytes,
         read_bytes_per_s=speed,
+        handed_on_bytes_per_s=rounds.handed_on,
         bandwidth_share=ratio(n_bytes, decode_ms and decode_ms * speed / 1e3),
     )
 
@@ -256,7 +280,26 @@ def report(result: EngineResult) -> str:
         f"{result.n_prompt_tokens} + {result.n_decoded_tokens} tokens; speeds: above 1 the engine "
         "is faster"
     )
-    return "\n\n".join([title, table(rows), table(costs), bandwidth])
+    parts = [title, table(rows), _distances(result), table(costs), bandwidth]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _distances(result: EngineResult) -> str:
+    """Of the rounds with near cores and those with far ones; empty where no speed is known."""
+    rows = [["cores", "rounds", "GB/s handed on", "engine ÷ loop's defaults: prefill", "decode"]]
+    speeds = result.handed_on_bytes_per_s
+    engine, *others = result.ways
+    peer = next(way for way in others if way.name == LOOP_DEFAULTS)
+    for name, turns in by_distance(speeds).items():
+        if not turns:
+            continue
+        ours, theirs = ([way.turns[i] for i in turns] for way in (engine, peer))
+        prefill = ratio(*(median(turn.prefill_ms for turn in side) for side in (theirs, ours)))
+        decode = ratio(*(median(turn.decode_ms for turn in side) for side in (theirs, ours)))
+        handed_on = median(speed for i in turns for speed in speeds[i] or ())
+        cells = [figure(handed_on and handed_on / 1e9, 0), figure(prefill, 3), figure(decode, 3)]
+        rows.append([name, str(len(turns)), *cells])
+    return table(rows) if rows[1:] else ""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

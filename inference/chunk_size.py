@@ -14,6 +14,9 @@ MIN_ROWS = 8
 MAX_LOSS_MS = 60.0
 """Of what is read ahead, a key gives up the call that runs: so much is lost at most. Between two
 keys are 100 to 200 ms, so more than half of these are of use."""
+MAX_ROWS = 64
+"""Where others may come while the call runs: of a prompt that is typed, the next key waits for its
+end, and of another one an interruption takes it all."""
 NEWEST_WEIGHT = 0.3
 
 
@@ -31,8 +34,15 @@ class ChunkSize:
     def rows(self) -> RowPolicy:
         """The policy for the next call: the backend's with a maximum that suits its speed."""
         if self._can_interrupt:
-            return self._rows
+            n_rows = MAX_ROWS - MAX_ROWS % self._rows.multiple
+            return replace(self._rows, maximum=min(n_rows, self._rows.maximum))
         return replace(self._rows, maximum=self._within(max(MAX_WAIT_MS, self._token_ms)))
+
+    @property
+    def rows_alone(self) -> RowPolicy:
+        """The same for a prompt that nobody types, while there is no other request: a call reads
+        all weights, so fewer and longer ones are quicker."""
+        return self._rows if self._can_interrupt else self.rows
 
     @property
     def rows_ahead(self) -> RowPolicy:

@@ -67,7 +67,7 @@ class Decoder:
         Makes room for it too, where it goes back over tokens that are evaluated already.
         """
         is_decoding = not job.in_prefill
-        first = self._next_part(job, self._rows(job))
+        first = self._next_part(job, self._rows(job, alone=not others))
         if not (others and is_decoding):
             return [first]
         parts = [first]
@@ -82,13 +82,37 @@ class Decoder:
         logits = self._evaluate(call)
         if logits is None:
             for part in call:
-                part.job.n_interruptions += 1
+                part.job.note_interruption()
             return [None] * len(call)
         is_shared = len(call) > 1
         return [
             self._use(part, rows, is_shared=is_shared)
             for part, rows in zip(call, logits, strict=True)
         ]
+
+    def is_plain(self, job: Job) -> bool:
+        """Whether the job's next call is one row: its newest token, with nothing drafted."""
+        is_next = job.n_past + 1 == len(job.tokens) and not job.in_prefill
+        return is_next and job.speculator is None and self._rows(job).padded(1) == 1
+
+    def go_on(self, job: Job) -> FinishReason | None:
+        """`next_call` and `make` for a plain step. It does what these do, in few words: the weights
+        push the interpreter out of the processor's caches at each token, and every other line of
+        Python then takes microseconds."""
+        assert job.sequence is not None
+        position = job.n_past
+        tokens = job.tokens[position:]
+        started = time.perf_counter()
+        evaluation = self._evaluator.evaluate([Span(job.sequence, position, tokens, 1)])
+        if not evaluation.completed:
+            job.note_interruption()
+            return None
+        self._speculation.costs.record(1, 1e3 * (time.perf_counter() - started))
+        is_exact = self._backend.rows.minimum == 1
+        self._cache.record(job.sequence, position, tokens, exact=is_exact, n_rows=1)
+        job.n_past = position + 1
+        job.n_interruptions = 0
+        return None if job.is_cancelled else self._choose(job, evaluation.logits, ())
 
     def go_through(self, job: Job, known: Known) -> FinishReason | None:
         """Chooses from what an earlier request has computed for the same prompt."""
@@ -137,15 +161,19 @@ class Decoder:
                 return self._next_part(job, self._rows(job))
         return Part(job, chunk.start, chunk.end, drafts, rows)
 
-    def _rows(self, job: Job) -> RowPolicy:
-        """What a job's next call must have."""
+    def _rows(self, job: Job, *, alone: bool = False) -> RowPolicy:
+        """What a job's next call must have; `alone`: there is no other job."""
         rows = self._speculation.rows(job.request)
         if not job.in_prefill:
             return rows
         # Decoding may go back over the prompt's end, which must find the bits it would make.
         minimum = max(rows.minimum, self._backend.rows.minimum)
         multiple = max(rows.multiple, self._backend.rows.multiple)
-        longest = self._evaluator.rows(ahead=job.priority is Priority.WARMUP)
+        is_typed = job.priority is Priority.INLINE
+        longest = self._evaluator.rows(
+            ahead=job.priority is Priority.WARMUP,
+            alone=alone and not (is_typed or job.was_interrupted),
+        )
         return replace(longest, minimum=minimum, multiple=multiple)
 
     def _drafts(self, job: Job, rows: RowPolicy) -> list[int]:

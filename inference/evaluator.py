@@ -31,9 +31,16 @@ class Evaluator:
         self.prompt_ms_per_token: float | None = None
         """At the best; None before a call was long enough to tell."""
 
-    def rows(self, *, ahead: bool) -> RowPolicy:
-        """For the next call of a prompt; `ahead`: that nobody has asked for yet."""
-        return self._chunk_size.rows_ahead if ahead else self._chunk_size.rows
+    def rows(self, *, ahead: bool = False, alone: bool = False) -> RowPolicy:
+        """For the next call of a prompt.
+
+        Args:
+            ahead: nobody has asked for it yet.
+            alone: it is likely that nobody else comes while it runs.
+        """
+        if ahead:
+            return self._chunk_size.rows_ahead
+        return self._chunk_size.rows_alone if alone else self._chunk_size.rows
 
     @property
     def n_threads(self) -> int:
@@ -42,7 +49,7 @@ class Evaluator:
 
     def evaluate(self, spans: Sequence[Span]) -> Evaluation:
         """See `Backend.evaluate`."""
-        n_rows = sum(len(span.tokens) for span in spans)
+        n_rows = sum([len(span.tokens) for span in spans])
         if self._governor:
             self._backend.set_threads(self._governor.choose(n_rows))
         started, ran = time.perf_counter(), time.thread_time()

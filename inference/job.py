@@ -61,6 +61,8 @@ class Job:
         """Positions in the prompt at which its sequence's state is saved."""
         self.n_interruptions = 0
         """Prefill calls in a row that were given up for a higher priority."""
+        self.was_interrupted = False
+        """Whether any was."""
         self.n_reused = 0
         self.n_put_off = 0
         """Tokens by which its prompt is shorter than the whole one."""
@@ -109,6 +111,11 @@ class Job:
         """Whether its text must not depend on what is cached. A conversation may reuse its own
         decoded answers, as evaluating them again could take many seconds."""
         return self.priority is not Priority.CHAT
+
+    def note_interruption(self) -> None:
+        """A call that it had a part in was given up."""
+        self.n_interruptions += 1
+        self.was_interrupted = True
 
     def gives_way_to(self, other: Job) -> bool:
         """Whether what is evaluated for this job is given up for a new one."""

@@ -291,7 +291,7 @@ class Runner:
     def _brought_along(self, first: Job, others: Sequence[Job]) -> Job:
         """The first job; or, in every second step in which it would gain by company, another one of
         its priority whose prompt is not evaluated yet."""
-        if first.in_prefill or first.known is not None:
+        if not others or first.in_prefill or first.known is not None:
             # What is known has to be gone through before anything else is noted.
             return first
         equals = (job for job in others if job.priority is first.priority)
@@ -311,6 +311,8 @@ class Runner:
             if job.known is not None:
                 known, job.known = job.known, None
                 done = [(job, self._decoder.go_through(job, known))]
+            elif not others and self._decoder.is_plain(job):
+                done = [(job, self._decoder.go_on(job))]
             else:
                 call = self._decoder.next_call(job, others)
                 self._evaluating = tuple(part.job for part in call)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,8 +17,7 @@ _SAFE_EXPONENT = 60.0
 """Of the likeliest token: the exponentials of a whole vocabulary then fit into 32 bits."""
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True):
     token: int
     logprob: float | None
     """Natural logarithm of its probability at temperature 1, before any filter. Where only some
@@ -46,7 +46,7 @@ class Sampler:
         row = logits if allowed is None else logits[allowed]
         best = int(row.argmax())
         top = float(row[best])
-        if not np.isfinite(top):
+        if not math.isfinite(top):
             raise BackendError("The model computed numbers that are no numbers; choose another.")
         at = best if self._params.temperature <= 0 else self._draw(row)
         logprob: float | None = None

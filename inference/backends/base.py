@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,8 +24,7 @@ Logits = NDArray[np.float32]
 """One row, one number per token of the vocabulary."""
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(msgspec.Struct, frozen=True):
     """Consecutive tokens of one sequence to evaluate in one call."""
 
     sequence: int
@@ -35,8 +35,7 @@ class Span:
     """Logits wanted, for the last so many of the tokens."""
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluation:
+class Evaluation(msgspec.Struct, frozen=True):
     """What an `evaluate` call did."""
 
     completed: bool

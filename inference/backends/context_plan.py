@@ -11,6 +11,11 @@ FEW_SEQUENCES = 4
 MIN_SEQUENCES = 2
 """One for what is being typed, one for all else."""
 MIN_N_CTX = 512
+CPU_ROWS = 128
+"""Tokens per call: as fast as more. A cancel or a preemption stops a call that runs."""
+RECURRENT_ROWS = 64
+"""Where nothing can stop it, and where calls end at saved states."""
+GPU_ROWS = 512
 FEW_ROWS = 16
 """Slower, but better than no model."""
 SMALL_CACHE_BYTES = 128 * 2**20
@@ -91,6 +96,13 @@ def plans(
     # Memory that the system counts as used may still be had; the runtime knows in the end.
     yield tried[-1]
     yield replace(tried[-1], n_rows=FEW_ROWS)
+
+
+def usual_rows(*, on_cpu: bool, is_recurrent: bool) -> int:
+    """Tokens per call."""
+    if not on_cpu:
+        return GPU_ROWS
+    return RECURRENT_ROWS if is_recurrent else CPU_ROWS
 
 
 def state_budget(model_bytes: int, available_bytes: int) -> int:

@@ -162,6 +162,12 @@ class Batch:
     def append(self, tokens: Sequence[int], position: int, sequence: int, n_logits: int) -> range:
         """Returns the rows whose logits were asked for."""
         start, end = self.n_rows, self.n_rows + len(tokens)
+        if len(tokens) == 1:
+            # A decode step, where slices would cost five times as much.
+            self._tokens[start], self._positions[start] = tokens[0], position
+            self._sequences[start], self._wanted[start] = sequence, n_logits
+            self.n_rows = self.raw.n_tokens = end
+            return range(end - n_logits, end)
         self._tokens[start:end] = tokens
         self._positions[start:end] = np.arange(position, position + len(tokens))
         self._sequences[start:end] = sequence

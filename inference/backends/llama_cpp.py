@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from inference.backends.base import EVEN_ROWS, Evaluation, Logits, RowPolicy, Span, State
-from inference.backends.context_plan import ContextPlan, plans, state_budget
+from inference.backends.context_plan import ContextPlan, plans, state_budget, usual_rows
 from inference.backends.draft_model import DraftModel
 from inference.backends.llama_bindings import (
     AbortFlag,
@@ -29,7 +29,7 @@ from inference.backends.llama_draft_context import Target
 from inference.backends.llama_drafting import load_draft_model
 from inference.backends.llama_grammar import LlamaGrammar
 from inference.backends.llama_loading import load_model, read_vocabulary
-from inference.backends.recurrent_memory import RecurrentMemory, max_rollback
+from inference.backends.recurrent_memory import RecurrentMemory, is_recurrent, max_rollback
 from inference.backends.span_checks import check_spans
 from inference.config import EngineConfig
 from inference.errors import BackendError, ModelTooLargeError
@@ -39,9 +39,6 @@ from inference.models.memory import DEFAULT_N_CTX, choose_n_ctx
 from inference.models.summary import ModelSummary
 
 _log = logging.getLogger(__name__)
-_CPU_ROWS = 64
-"""Tokens per call on a CPU: as fast as more, and a cancel or a preemption waits for one call."""
-_GPU_ROWS = 512
 _MAX_LOGITS = 32
 """Rows with logits per call: so many tokens less one can be drafted. Of the tokens of real edits
 69 % stand in unchanged runs of 16 and more, 54 % in runs of 32."""
@@ -163,7 +160,7 @@ class LlamaCppBackend:
         if self._drafted_for:
             self._show_draft_model(spans)
         return Evaluation(
-            completed=True, logits=tuple(self._row(r) for rows in wanted for r in rows)
+            completed=True, logits=tuple([self._row(r) for rows in wanted for r in rows])
         )
 
     def truncate(self, sequence: int, n_tokens: int) -> bool:
@@ -286,7 +283,9 @@ class LlamaCppBackend:
         parameters.n_seq_max = plan.n_sequences
         parameters.kv_unified = False
         parameters.n_rs_seq = plan.n_rollback
-        n_rows = plan.n_rows or (_CPU_ROWS if self.is_on_cpu else _GPU_ROWS)
+        n_rows = plan.n_rows or usual_rows(
+            on_cpu=self.is_on_cpu, is_recurrent=is_recurrent(self._model)
+        )
         parameters.n_batch = parameters.n_ubatch = n_rows
         parameters.n_outputs_max = parameters.n_outputs_max_per_seq = min(_MAX_LOGITS, n_rows)
         parameters.n_threads = parameters.n_threads_batch = self.n_threads

@@ -38,6 +38,11 @@ def max_rollback(arch: str) -> int:
     return MAX_ROLLBACK if arch in _ROLLBACK_ARCHITECTURES else 0
 
 
+def is_recurrent(model: Any) -> bool:
+    """Whether it has recurrent layers, alone or beside attention."""
+    return bool(api.llama_model_is_recurrent(model) or api.llama_model_is_hybrid(model))
+
+
 class RecurrentMemory:
     """Knows for each sequence of a context how many tokens can be dropped."""
 
@@ -53,7 +58,7 @@ class RecurrentMemory:
         cls, model: Any, context: Any, summary: ModelSummary, n_sequences: int
     ) -> RecurrentMemory | None:
         """None for models without recurrent layers."""
-        if not (api.llama_model_is_recurrent(model) or api.llama_model_is_hybrid(model)):
+        if not is_recurrent(model):
             return None
         # With sliding windows a saved state would hold cells of attention too, and these do not
         # come back where they were.

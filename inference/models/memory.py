@@ -14,7 +14,7 @@ MIN_N_CTX = 512
 """Below this a prompt has no room for both sides of a cursor and an answer."""
 _STEP = 256
 """The runtime rounds contexts up to it."""
-_ROWS = 64
+_ROWS = 128
 _LOGIT_ROWS = 16
 """Tokens per call, and those of them with logits, as the backend asks for on a CPU."""
 _ACTIVATIONS = 16

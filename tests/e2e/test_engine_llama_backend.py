@@ -127,8 +127,8 @@ def test_an_interruption_from_another_thread_comes_through(backend: LlamaCppBack
     ("spans", "message"),
     [
         ([Span(0, 0, [])], "0 tokens"),
-        ([Span(0, 0, [1] * 65)], "65 tokens"),
-        ([Span(0, 0, [1] * 40), Span(1, 0, [1] * 40)], "80 tokens"),
+        ([Span(0, 0, [1] * 129)], "129 tokens"),
+        ([Span(0, 0, [1] * 70), Span(1, 0, [1] * 70)], "140 tokens"),
         ([Span(0, 0, [1] * 33, n_logits=33)], "Logits for 33"),
         ([Span(0, 0, [1], n_logits=2)], "More logits"),
         ([Span(99, 0, [1])], "no sequence 99"),

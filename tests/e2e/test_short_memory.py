@@ -63,7 +63,7 @@ def test_the_context_gets_shorter_first(refuse: Callable[[Refuse], list[Any]]) -
     refuse(lambda parameters: parameters.n_ctx > 2048)
     loaded = load()
     assert loaded.n_ctx * loaded.n_sequences <= 2048
-    assert loaded.rows.maximum == 64
+    assert loaded.rows.maximum == 128
     (notice,) = loaded.notices
     assert notice.endswith(f"it is {loaded.n_ctx} tokens long.")
     loaded.close()

@@ -18,13 +18,15 @@ def offered(vscode: VSCode, menu: str = QUICK_FIX) -> list[str]:
 
 
 def choose(vscode: VSCode, title: str, menu: str = QUICK_FIX) -> None:
-    _open_menu(vscode, menu).filter(has_text=title).first.click()
+    _open_menu(vscode, menu, title).first.click()
 
 
-def _open_menu(vscode: VSCode, menu: str) -> Locator:
+def _open_menu(vscode: VSCode, menu: str, title: str = "") -> Locator:
+    """The rows with this title that can be chosen."""
     rows = vscode.page.locator(".action-widget .monaco-list-row.action:not(.option-disabled)")
-    # Like a person, who asks again when VS Code shows no menu: just after a file was opened it may
-    # have nothing to show yet.
+    rows = rows.filter(has_text=title)
+    # Like a person, who asks again when VS Code shows no menu or another one than was asked for:
+    # just after a file was opened it may have nothing to show yet.
     for patience_s in (5, 10, 20):
         if menu == QUICK_FIX:
             vscode.press("Control+.")

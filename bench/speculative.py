@@ -48,12 +48,14 @@ from inference.types import DraftCounts
 PLAIN, AUTO, ALWAYS = "plain", "auto", "always"
 WAYS = (PLAIN, AUTO, ALWAYS)
 UNDRAFTED = "undrafted"
-"""As the engine comes, but for the drafts: for what the model says itself."""
+"""As `ALWAYS`, but for the drafts: for what the model says itself. As `AUTO` each engine decides by
+what it measures which requests speculate, and two may decide differently: calls of one row round
+otherwise than those of more."""
 MODES = {
     PLAIN: SpeculationMode.NEVER,
     AUTO: SpeculationMode.AUTO,
     ALWAYS: SpeculationMode.ALWAYS,
-    UNDRAFTED: SpeculationMode.NEVER,
+    UNDRAFTED: SpeculationMode.ALWAYS,
 }
 N_CTX = 4096
 MAX_ANSWER = 512
@@ -179,7 +181,7 @@ async def answerer(
         use_cache_model=False,
         keep_logits=False,
     )
-    oracle = Oracle(speculates=way != PLAIN)
+    oracle = Oracle(speculates=way != PLAIN, drafts=way != UNDRAFTED)
     async with Engine(config, load=oracle.load) as engine:
         yield Answerer(engine, oracle, is_plain=way == PLAIN)
 
@@ -207,7 +209,7 @@ async def measure_set(
             )
         )
         if index < options.own_words:
-            said = [await answerers[way].own_words(case.request) for way in (UNDRAFTED, AUTO)]
+            said = [await answerers[way].own_words(case.request) for way in (UNDRAFTED, ALWAYS)]
             n_own_words += 1
             n_differ += said[0] != said[1]
         if index % 10 == 9:

@@ -10,7 +10,8 @@ for each round: latency, processor time a key, resident memory, errors. Of all:
 - *growth*: median resident memory of the last round less that of the first after the warm-up;
 - *drift*: the median over the last third of the rounds after the warm-up, over that of the first
   third, less one, for the latencies and for the processor time a key (which other work on the
-  machine moves least; the load average is beside it);
+  machine moves least; the load average is beside it, and in how much of each round the cores were
+  far apart, which a virtual machine's are now and then: `bench.core_distance`);
 - *against a fresh server*: machines drift too, so when the time is up a round is typed into a
   fresh server, and one more into the old one; the old one's median of the round before and this
   one, over the fresh one's, less one (`--no-control` leaves it out).
@@ -34,6 +35,7 @@ from typing import Any
 import msgspec
 
 from bench.command import add_model, add_out, command, run
+from bench.core_distance import FAR, handed_on_bytes_per_s
 from bench.editor import Editor, EditorError, require_sotto, sotto_command
 from bench.latency import SHIPPED_TRACE
 from bench.machine import Provenance, provenance
@@ -45,6 +47,8 @@ from bench.trace import Session, read_trace, shifted, take
 from lsp.protocol import StatusModel
 
 SAMPLE_EVERY_S = 5.0
+DISTANCE_EVERY_S = 30.0
+"""More rarely, as it takes both cores for some milliseconds."""
 EXPECTED_ERRORS = {"-32800", "-32801", "-32802"}
 """Cancelled and superseded requests are answered so; the protocol wants it."""
 
@@ -69,6 +73,8 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
     """Answers that were errors, but for cancelled and superseded requests."""
     load: float | None
     """One-minute load average at the end."""
+    handed_on_bytes_per_s: list[float]
+    """From core to core, twice a minute; empty where it cannot be measured."""
 
 
 MEASURES: dict[str, Callable[[Round], float | None]] = {
@@ -114,6 +120,7 @@ class Soak:
         self._started = 0.0
         self._rounds: list[Round] = []
         self._samples: list[MemorySample] = []
+        self._handed_on: list[float] = []
         self._control: list[Round] = []
         self._broken_off: str | None = None
 
@@ -128,6 +135,7 @@ class Soak:
             driver = SottoDriver(editor, cancels=True)
             self._started = time.perf_counter()
             sampling = asyncio.create_task(self._sample(editor))
+            distances = asyncio.create_task(self._sample_distance())
             try:
                 while self._elapsed() < 60 * self._options.minutes:
                     self._rounds.append(await self._round(editor, driver))
@@ -145,10 +153,12 @@ class Soak:
                 self._broken_off = str(error) or "interrupted"
             finally:
                 sampling.cancel()
+                distances.cancel()
             return self._result(editor, driver)
 
     async def _round(self, editor: Editor, driver: SottoDriver) -> Round:
         started, n_samples = self._elapsed(), len(self._samples)
+        n_handed_on = len(self._handed_on)
         cpu, n_errors = editor.cpu_seconds(), _unexpected(driver.errors)
         heading = f"# round {len(self._rounds) + 1} of {time.time_ns():x}\n"
         sessions = [shifted(session, heading) for session in self._sessions]
@@ -169,12 +179,18 @@ class Soak:
             rss_bytes=rss,
             n_errors=_unexpected(driver.errors) - n_errors,
             load=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+            handed_on_bytes_per_s=self._handed_on[n_handed_on:],
         )
 
     async def _sample(self, editor: Editor) -> None:
         while True:
             self._samples.append(MemorySample(round(self._elapsed(), 1), editor.rss_bytes()))
             await asyncio.sleep(SAMPLE_EVERY_S)
+
+    async def _sample_distance(self) -> None:
+        while (speed := await asyncio.to_thread(handed_on_bytes_per_s)) is not None:
+            self._handed_on.append(speed)
+            await asyncio.sleep(DISTANCE_EVERY_S)
 
     def _elapsed(self) -> float:
         return time.perf_counter() - self._started
@@ -237,20 +253,33 @@ def against_fresh(rounds: Sequence[Round], control: Sequence[Round]) -> dict[str
     }
 
 
+def far_shares(rounds: Sequence[Round]) -> list[float | None]:
+    """In how much of each round the cores were far apart; None where that is not known."""
+    bound = FAR * max((speed for r in rounds for speed in r.handed_on_bytes_per_s), default=0.0)
+    return [
+        sum(speed < bound for speed in r.handed_on_bytes_per_s) / len(r.handed_on_bytes_per_s)
+        if r.handed_on_bytes_per_s
+        else None
+        for r in rounds
+    ]
+
+
 def _unexpected(errors: Counter[str]) -> int:
     return sum(n for code, n in errors.items() if code not in EXPECTED_ERRORS)
 
 
 def report(result: SoakResult) -> str:
     """The rounds as a table, and what they say together."""
-    rows = [["min", "keys", "shown p50", "p95", "answered p50", "p95", "CPU a key", "MiB", "load"]]
-    for r in [*result.rounds, *result.control]:
+    heading = ["min", "keys", "shown p50", "p95", "answered p50", "p95", "CPU a key"]
+    rows = [[*heading, "MiB", "load", "far"]]
+    far = far_shares([*result.rounds, *result.control])
+    for index, r in enumerate([*result.rounds, *result.control]):
         times = (r.shown_ms.p50, r.shown_ms.p95, r.answered_ms.p50, r.answered_ms.p95)
         cells = [figure(value) for value in (*times, r.cpu_ms_per_key)]
         memory = figure(r.rss_bytes / 2**20)
-        rows.append(
-            [f"{r.started_s / 60:.0f}", str(r.n_keys), *cells, memory, figure(r.load)],
-        )
+        share = "–" if (known := far[index]) is None else f"{100 * known:.0f} %"
+        started = f"{r.started_s / 60:.0f}"
+        rows.append([started, str(r.n_keys), *cells, memory, figure(r.load), share])
     growth = None if result.growth_bytes is None else result.growth_bytes / 2**20
     n_errors = sum(r.n_errors for r in result.rounds)
     lines = [

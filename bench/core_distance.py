@@ -12,7 +12,7 @@ import ctypes
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -42,8 +42,7 @@ def by_distance(speeds: Sequence[tuple[float, float] | None]) -> dict[str, list[
     Args:
         speeds: before and after each turn. Where these differ much, the turn is neither.
     """
-    known = [speed for each in speeds if each is not None for speed in each]
-    bound = FAR * max(known, default=0.0)
+    bound = far_below(speed for each in speeds if each is not None for speed in each)
     turns: dict[str, list[int]] = {"near": [], "far": []}
     for index, each in enumerate(speeds):
         if each is not None and min(each) >= bound:
@@ -51,6 +50,11 @@ def by_distance(speeds: Sequence[tuple[float, float] | None]) -> dict[str, list[
         elif each is not None and max(each) < bound:
             turns["far"].append(index)
     return turns
+
+
+def far_below(speeds: Iterable[float]) -> float:
+    """The speed below which cores were far apart, by all that was measured on this machine."""
+    return FAR * max(speeds, default=0.0)
 
 
 def _between(writer: int, reader: int) -> float:

@@ -17,32 +17,10 @@ from typing import Any, cast
 from inference import EngineConfig, GenerationRequest, SpeculationMode, TextPrompt
 from inference.backends.base import Backend, Evaluation, Logits, Span
 from inference.loading import LoadedModel, load_model
-from inference.speculation.draft import Drafter
-from inference.speculation.model_drafts import ModelDrafts
 from inference.speculation.policy import Speculation
-from inference.speculation.speculator import Speculator
 
 _CERTAIN = 1e4
 """Above any real logit, so far that the other tokens' probabilities are 0."""
-
-
-class _Undrafted(Speculation):
-    """The calls of requests that all speculate, and nothing drafted."""
-
-    @classmethod
-    def like(cls, other: Speculation) -> _Undrafted:
-        """For the same model."""
-        request = GenerationRequest(prompt=TextPrompt(text=""))
-        edit = GenerationRequest(prompt=TextPrompt(text=""), old_text="old")
-        mode = SpeculationMode.ALWAYS
-        rows = other.rows(request)
-        return cls(mode, rows, is_second_row_free=True, edit_rows=other.rows(edit))
-
-    def speculator(
-        self, drafters: Sequence[Drafter], model: ModelDrafts | None = None
-    ) -> Speculator:
-        del drafters, model
-        return super().speculator(())
 
 
 class Oracle:
@@ -56,7 +34,8 @@ class Oracle:
         Args:
             speculates: False takes even what speculation does without a draft at hand: calls of
                 more rows than one.
-            drafts: False leaves these as they are, but nothing is drafted.
+            drafts: False leaves these as they are, but nothing is drafted; for a configuration
+                that speculates always.
         """
         self._speculates = speculates
         self._drafts = drafts
@@ -70,7 +49,7 @@ class Oracle:
         # What is not defined here is the backend's, whatever backends learn to do.
         speculation = self._loaded.speculation if self._speculates else None
         if speculation is not None and not self._drafts:
-            speculation = _Undrafted.like(speculation)
+            speculation = _undrafted(speculation)
         backend = cast(Backend, self)
         return dataclasses.replace(self._loaded, backend=backend, speculation=speculation)
 
@@ -113,3 +92,19 @@ class Oracle:
             row[min(self._loaded.backend.vocabulary.end_ids)] = _CERTAIN
         elif at >= 0:
             row[self._answer[at]] = _CERTAIN
+
+
+def _undrafted(speculation: Speculation) -> Speculation:
+    """The calls of requests that all speculate, and nothing drafted.
+
+    Args:
+        speculation: of `SpeculationMode.ALWAYS`.
+    """
+    request = GenerationRequest(prompt=TextPrompt(text=""))
+    edit = GenerationRequest(prompt=TextPrompt(text=""), old_text="old")
+    return Speculation(
+        SpeculationMode.NEVER,
+        speculation.rows(request),
+        is_second_row_free=True,
+        edit_rows=speculation.rows(edit),
+    )

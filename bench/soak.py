@@ -35,7 +35,7 @@ from typing import Any
 import msgspec
 
 from bench.command import add_model, add_out, command, run
-from bench.core_distance import FAR, handed_on_bytes_per_s
+from bench.core_distance import far_below, handed_on_bytes_per_s
 from bench.editor import Editor, EditorError, require_sotto, sotto_command
 from bench.latency import SHIPPED_TRACE
 from bench.machine import Provenance, provenance
@@ -255,7 +255,7 @@ def against_fresh(rounds: Sequence[Round], control: Sequence[Round]) -> dict[str
 
 def far_shares(rounds: Sequence[Round]) -> list[float | None]:
     """In how much of each round the cores were far apart; None where that is not known."""
-    bound = FAR * max((speed for r in rounds for speed in r.handed_on_bytes_per_s), default=0.0)
+    bound = far_below(speed for r in rounds for speed in r.handed_on_bytes_per_s)
     return [
         sum(speed < bound for speed in r.handed_on_bytes_per_s) / len(r.handed_on_bytes_per_s)
         if r.handed_on_bytes_per_s

@@ -20,6 +20,10 @@ LOOKAHEAD_CHARS = 3
 _TAIL_CHARS = 2
 
 _REGEX = Quote("/", "/")
+# A slash is a regular expression where a value may begin. What comes before it is looked at and not
+# matched, since it may be in what was read before: the end of the line above.
+_VALUE_FOLLOWS = r"[(,=:\[!&|?{};]"
+_REGEX_OPENING = rf"(?:(?<={_VALUE_FOLLOWS})|(?<={_VALUE_FOLLOWS}\s))/(?![/*\s])"
 _CHARACTER = Quote("'", "'")
 
 
@@ -57,8 +61,7 @@ def _code_pattern(language: Language) -> re.Pattern[str]:
         "line": lines,
         "quote": quotes,
         "char": [r"'(?=\\|[^\\'\n]')"] if language.char_literals else [],
-        # A slash is a regular expression where a value may begin.
-        "regex": [r"(?<=[(,=:\[!&|?{};])\s?/(?![/*\s])"] if language.regex_literals else [],
+        "regex": [_REGEX_OPENING] if language.regex_literals else [],
         "bracket": [f"[{re.escape(language.brackets)}]"] if language.brackets else [],
     }
     parts = [f"(?P<{name}>{'|'.join(items)})" for name, items in groups.items() if items]
@@ -161,7 +164,7 @@ class Lexer:
                 yield Token(TokenKind.QUOTE_OPEN, match.start() - n_tail, text)
             case "regex":
                 self.quote = _REGEX
-                yield Token(TokenKind.QUOTE_OPEN, match.end() - 1 - n_tail, "/")
+                yield Token(TokenKind.QUOTE_OPEN, match.start() - n_tail, text)
             case _:
                 opens = self.language.brackets.index(text) % 2 == 0
                 yield Token(

@@ -55,11 +55,13 @@ class Runner:
         speculation: Speculation | None = None,
         adapt_threads: bool = True,
         wake: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """
         Args:
             speculation: None speculates nowhere and measures nothing.
             wake: called after every submission and cancel, on the caller's thread.
+            clock: seconds; what a step costs is measured with it.
         """
         self._backend = backend
         self._prompts = prompts
@@ -92,6 +94,7 @@ class Runner:
             self._scheduler, patience, lambda job: self._end(job, FinishReason.CANCELLED)
         )
         self._wake = wake
+        self._clock = clock
         self._submitted: deque[Job] = deque()
         self._cancelled: deque[Job] = deque()
         self._evaluating: tuple[Job, ...] = ()
@@ -303,7 +306,7 @@ class Runner:
         return late if can_run else first
 
     def _run(self, job: Job, others: Sequence[Job]) -> None:
-        started = time.perf_counter()
+        started = self._clock()
         is_prefill = job.in_prefill
         done: list[tuple[Job, FinishReason | None]]
         self._evaluating = (job,)
@@ -319,7 +322,7 @@ class Runner:
                 done = list(zip(self._evaluating, self._decoder.make(call), strict=True))
         finally:
             self._evaluating = ()
-        elapsed_ms = 1e3 * (time.perf_counter() - started)
+        elapsed_ms = 1e3 * (self._clock() - started)
         if is_prefill:
             job.prefill_ms += elapsed_ms
         for each, _ in done:

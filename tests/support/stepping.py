@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from inference.job import Event, Job
@@ -48,6 +50,7 @@ class Bench:
         prompts: PromptBuilder | None = None,
         use_prefix_cache: bool = True,
         speculation: Speculation | None = None,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.backend = backend or FakeBackend()
         self.runner = Runner(
@@ -55,6 +58,7 @@ class Bench:
             prompts or make_prompts(self.backend),
             use_prefix_cache=use_prefix_cache,
             speculation=speculation,
+            clock=clock,
         )
 
     def submit(

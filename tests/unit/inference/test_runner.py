@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 
 import pytest
@@ -270,7 +271,9 @@ def test_a_prefill_is_not_interrupted_for_ever() -> None:
 
 
 def test_chat_moves_on_while_inline_work_never_ends() -> None:
-    bench = Bench(FakeBackend(predict=lambda _: ord("a"), n_sequences=4))
+    ms = itertools.count()  # Every step takes 1 ms.
+    backend = FakeBackend(predict=lambda _: ord("a"), n_sequences=4)
+    bench = Bench(backend, clock=lambda: next(ms) / 1e3)
     chat = bench.submit("c", priority=Priority.CHAT, max_tokens=5)
     inline = bench.submit(f"{0:30}", max_tokens=10)
     n_inline = 1

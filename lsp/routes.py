@@ -22,7 +22,6 @@ from lsp.features import (
     code_action,
     code_action_resolve,
     completion,
-    completion_resolve,
     configuration,
     conversations,
     cursor,
@@ -62,7 +61,6 @@ OUR_NOTIFICATIONS: dict[str, tuple[type[msgspec.Struct], Notified]] = {
 REQUESTS: dict[str, Requested] = {
     types.TEXT_DOCUMENT_INLINE_COMPLETION: inline_completion.inline_completion,
     types.TEXT_DOCUMENT_COMPLETION: completion.completion,
-    types.COMPLETION_ITEM_RESOLVE: completion_resolve.resolve,
     types.TEXT_DOCUMENT_CODE_ACTION: code_action.code_action,
     types.CODE_ACTION_RESOLVE: code_action_resolve.resolve,
     types.WORKSPACE_EXECUTE_COMMAND: execute_command.execute_command,

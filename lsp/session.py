@@ -76,7 +76,7 @@ class Session:
             on_change=self._announce_status,
             on_replace=lambda: self.jobs.supersede_all(by="model-changed"),
         )
-        self.completion_options = types.CompletionOptions(resolve_provider=True)
+        self.completion_options = types.CompletionOptions()
         """As advertised; the client's capabilities decide on the trigger characters."""
         self._announced: Status | None = None
         self._tasks: set[asyncio.Task[None]] = set()

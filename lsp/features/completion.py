@@ -9,6 +9,7 @@ from lsprotocol import types
 from lsp.answer import Question, answer
 from lsp.context.gates import Trigger
 from lsp.document import Snapshot
+from lsp.markdown import fence_for
 from lsp.positions import n_units
 from lsp.session import Session
 
@@ -63,8 +64,21 @@ def _item(
         if session.client.capabilities.insert_text_mode
         else None,
         text_edit=types.TextEdit(types.Range(start, cursor), word + text),
-        data={"languageId": snapshot.language_id},
+        documentation=_documentation(session, snapshot, word + text),
     )
+
+
+def _documentation(session: Session, snapshot: Snapshot, text: str) -> types.MarkupContent:
+    """The whole suggestion, for lists that show one line.
+
+    It is part of the item and not left to `completionItem/resolve`: Emacs resolves an accepted item
+    while its label stands in the text, and leaves the label there if a key comes before the answer.
+    """
+    if not session.client.capabilities.markdown_documentation:
+        return types.MarkupContent(types.MarkupKind.PlainText, text)
+    language = re.sub(r"[^\w+#.-]", "", snapshot.language_id)
+    fence = fence_for(text)
+    return types.MarkupContent(types.MarkupKind.Markdown, f"{fence}{language}\n{text}\n{fence}")
 
 
 def _label(text: str) -> str:

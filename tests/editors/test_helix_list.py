@@ -40,7 +40,6 @@ def test_all_lines_stand_beside_the_list(start_helix: StartHelix, tmp_path: Path
     helix.go_to(path, Place("py", "class Stack:\n    ‸\n"))
     assert helix.ask(path)
     helix.press("Tab")
-    helix.wait_for(lambda: helix.exchanges("completionItem/resolve"), "its documentation")
     # Once in the text as a preview, once beside the list.
     helix.wait_for(
         lambda: all(helix.screen().count(line) >= 2 for line in lines), "all lines twice"

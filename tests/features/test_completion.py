@@ -1,4 +1,4 @@
-"""`textDocument/completion` and its resolve: the suggestion where there is no ghost text."""
+"""`textDocument/completion`: the suggestion where there is no ghost text."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def test_the_item_replaces_the_typed_word() -> None:
                 },
                 "newText": "réad_file(path)",
             },
-            "data": {"languageId": "python"},
+            "documentation": {"kind": "markdown", "value": "```python\nréad_file(path)\n```"},
         }
         assert (await served.client.records())[-1]["outcome"] == "shown"
 
@@ -69,7 +69,7 @@ async def test_where_the_editor_can_be_told_it_is_not_indented_again() -> None:
         assert item["insertTextMode"] == 1
 
 
-async def test_several_lines_are_one_item_whose_whole_text_resolve_shows() -> None:
+async def test_several_lines_are_one_item_whose_whole_text_is_its_documentation() -> None:
     async with in_process(maker(BODY)) as served:
         await served.client.initialize(capabilities=HELIX)
         await served.client.wait_ready()
@@ -77,9 +77,8 @@ async def test_several_lines_are_one_item_whose_whole_text_resolve_shows() -> No
         assert item["label"] == "with open(path) as file: …"
         assert item["textEdit"]["newText"] == BODY
         assert "filterText" not in item
-        resolved = await served.client.request("completionItem/resolve", item)
         documentation = {"kind": "markdown", "value": f"```python\n{BODY}\n```"}
-        assert resolved == item | {"documentation": documentation}
+        assert item["documentation"] == documentation
 
 
 async def test_a_fence_is_longer_than_any_in_the_text() -> None:
@@ -87,13 +86,7 @@ async def test_a_fence_is_longer_than_any_in_the_text() -> None:
         await served.client.initialize(capabilities=HELIX)
         await served.client.wait_ready()
         (item,) = (await complete(served, "doc = ▮\n"))["items"]
-        resolved = await served.client.request("completionItem/resolve", item)
-        assert resolved["documentation"]["value"].startswith("`````python\n")
-
-
-async def test_an_item_that_is_not_ours_comes_back_as_it_was(server: InProcess) -> None:
-    for item in ({"label": "x"}, {"label": "x", "data": 5}, {"label": "x", "data": {"a": 1}}):
-        assert await server.client.request("completionItem/resolve", item) == item
+        assert item["documentation"]["value"].startswith("`````python\n")
 
 
 @pytest.mark.parametrize(
@@ -131,5 +124,4 @@ async def test_without_markdown_the_documentation_is_plain() -> None:
         await served.client.wait_ready()
         (item,) = (await complete(served, "value = ▮\n"))["items"]
         assert "insertTextMode" not in item
-        resolved = await served.client.request("completionItem/resolve", item)
-        assert resolved["documentation"] == {"kind": "plaintext", "value": "1 + 2"}
+        assert item["documentation"] == {"kind": "plaintext", "value": "1 + 2"}

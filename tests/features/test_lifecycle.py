@@ -41,7 +41,7 @@ async def test_capabilities() -> None:
         capabilities = result["capabilities"]
         assert capabilities["positionEncoding"] == "utf-8"
         assert capabilities["inlineCompletionProvider"] == {}
-        assert capabilities["completionProvider"] == {"resolveProvider": True}
+        assert capabilities["completionProvider"] == {}
         assert capabilities["textDocumentSync"] == {
             "openClose": True,
             "change": 2,

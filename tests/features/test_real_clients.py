@@ -106,8 +106,7 @@ class Tour:
         assert [item["insertText"] for item in inline["items"]] == ["is called"]
         assert inline["items"][0]["range"] == {"start": cursor, "end": cursor}
         found = await self.client.request("textDocument/completion", place)
-        for item in found["items"]:
-            self.completions.append(await self.client.request("completionItem/resolve", item))
+        self.completions.extend(found["items"])
 
     async def act(self) -> None:
         start = TEXT.index(EXTRACTED)

@@ -96,8 +96,6 @@ class Emacs(WireLog):
         if not items:
             return None
         self.wait_until_changed()
-        # Emacs puts the label in first, and then the text in its place: not if a key comes before.
-        self.wait_for_text(items[0]["textEdit"]["newText"].rstrip().splitlines()[-1].strip())
         return items[0]
 
     def wait_until_changed(self) -> None:

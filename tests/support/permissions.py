@@ -76,8 +76,6 @@ class Permissions:
                 return self._of_action(result)
             case types.TEXT_DOCUMENT_COMPLETION:
                 return [fault for item in result["items"] for fault in self._of_item(item)]
-            case types.COMPLETION_ITEM_RESOLVE:
-                return self._of_item(result)
             case _:
                 return []
 

@@ -120,7 +120,7 @@ def _our_notification(
     def convert(session: Session, params: Any) -> None:
         try:
             handler(session, msgspec.convert(params, params_type))
-        except msgspec.ValidationError as error:
+        except (msgspec.ValidationError, UnicodeEncodeError) as error:
             logger.warning("%s was malformed: %s", method, error)
 
     return _notification(session, method, convert)
@@ -156,7 +156,7 @@ def _our_request(
         if params_type is not None:
             try:
                 params = msgspec.convert(params, params_type)
-            except msgspec.ValidationError as error:
+            except (msgspec.ValidationError, UnicodeEncodeError) as error:
                 raise InvalidParamsError(str(error)) from error
         return msgspec.to_builtins(await handler(session, params))
 

@@ -162,7 +162,7 @@ async def test_malformed_params(client: Client, params: object) -> None:
     assert await code_of(client, "textDocument/inlineCompletion", params) == -32602
 
 
-@pytest.mark.parametrize("params", [None, [], "text", {}, {"textDocument": {"uri": 3}}])
+@pytest.mark.parametrize("params", [None, [], "text", "\ud83d", {}, {"textDocument": {"uri": 3}}])
 async def test_malformed_params_of_our_own_methods(client: Client, params: object) -> None:
     assert await code_of(client, "sotto/documentInfo", params) == -32602
 

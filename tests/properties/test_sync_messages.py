@@ -58,7 +58,14 @@ params = (
 )
 ENDS = {"exit", "shutdown"}
 methods = st.sampled_from(
-    [*(set(NOTIFICATIONS) - ENDS), *REQUESTS, *OUR_REQUESTS, "initialize", "no/such", "$/setTrace"]
+    [
+        *sorted(set(NOTIFICATIONS) - ENDS),
+        *REQUESTS,
+        *OUR_REQUESTS,
+        "initialize",
+        "no/such",
+        "$/setTrace",
+    ]
 )
 messages = st.fixed_dictionaries(
     {"jsonrpc": st.just("2.0"), "method": methods}, optional={"params": params}

@@ -22,6 +22,8 @@ NEXT_AFTER_TOKENS = 176
 MOVE_AFTER_TOKENS = 224
 """Here it becomes the anchor. Between the two a person types for a while."""
 MAX_HINTS = 64
+MAX_CHARS = 1 << 24
+"""Of all texts that are kept. The newest is kept whatever its length."""
 _CLOSERS = re.compile(r"[\s)\]}>\"'`;,]{1,64}")
 
 
@@ -74,11 +76,16 @@ class Anchors:
         if hint:
             self._kept[hint] = placed
             self._kept.move_to_end(hint)
-            if len(self._kept) > MAX_HINTS:
-                self._kept.popitem(last=False)
+            self._forget_oldest()
         if before is not None and placed.coming is before.coming:
             return Placed(placed.anchor)
         return placed
+
+    def _forget_oldest(self) -> None:
+        n_chars = sum(map(_n_chars, self._kept.values()))
+        while len(self._kept) > MAX_HINTS or (n_chars > MAX_CHARS and len(self._kept) > 1):
+            _, oldest = self._kept.popitem(last=False)
+            n_chars -= _n_chars(oldest)
 
     def _place(self, before: Placed | None, prefix: str, suffix: str, move_after: int) -> Placed:
         here = Anchor(prefix[: prefix.rfind("\n") + 1], suffix)
@@ -97,3 +104,8 @@ class Anchors:
         if coming is None and n_written > next_after and here.above != before.anchor.above:
             coming = here
         return Placed(before.anchor, coming)
+
+
+def _n_chars(placed: Placed) -> int:
+    anchors = (placed.anchor, placed.coming)
+    return sum(len(each.above) + len(each.suffix) for each in anchors if each is not None)

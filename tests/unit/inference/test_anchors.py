@@ -7,7 +7,14 @@ import random
 import pytest
 
 from inference.job import Event, Job
-from inference.prompts.anchors import MOVE_AFTER_TOKENS, NEXT_AFTER_TOKENS, Anchor, Anchors
+from inference.prompts.anchors import (
+    MAX_CHARS,
+    MAX_HINTS,
+    MOVE_AFTER_TOKENS,
+    NEXT_AFTER_TOKENS,
+    Anchor,
+    Anchors,
+)
 from inference.prompts.build import PromptBuilder
 from inference.runner import Runner
 from inference.types import FimPrompt, GenerationRequest, SamplingParams
@@ -74,6 +81,18 @@ def test_documents_and_strangers_have_their_own() -> None:
     assert found.place("one", ABOVE + "    a\n    b\n", BELOW).anchor.above.endswith("a\n")
     for _ in range(2):
         assert found.place("", ABOVE + "    a\n", BELOW).anchor.above.endswith("a\n")
+
+
+@pytest.mark.parametrize(("n_chars", "n_kept"), [(1, MAX_HINTS), (MAX_CHARS // 8, 8)])
+def test_documents_not_asked_for_lately_are_forgotten(n_chars: int, n_kept: int) -> None:
+    found = anchors()
+    above, below = "x" * (n_chars - 1) + "\n", ""
+    n_documents = MAX_HINTS + 10
+    for number in range(n_documents):
+        found.place(f"doc {number}", above, below)
+    for number in reversed(range(n_documents)):  # Asking for one that is kept makes it the newest.
+        is_kept = found.place(f"doc {number}", above + "a\nb", below).anchor.above == above
+        assert is_kept is (number >= n_documents - n_kept)
 
 
 def test_the_next_anchor_is_chosen_early_and_taken_late() -> None:

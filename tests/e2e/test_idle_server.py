@@ -21,6 +21,9 @@ engine_host._MINUTE_S = 0.5
 from lsp.server import serve
 sys.exit(serve(channel))
 """
+MAX_WAITS = 10
+"""Of a server at rest in a second. Watching the editor's process takes two."""
+PATIENCE_S = 30
 URI = "file:///project/a.py"
 
 
@@ -58,11 +61,13 @@ async def test_no_thread_polls_while_nobody_asks() -> None:
         client.open(URI, "def read_lines(path):\n    return \n")
         await client.until(lambda: "ready" in str(client.received("sotto/status")))
         assert await client.inline(URI, 1, 11, is_invoked=True)
-        await asyncio.sleep(0.5)
-        pid = server.process.pid
-        before = n_waits(pid)
-        await asyncio.sleep(1.0)
-        # Watching the editor's process takes two a second.
-        assert n_waits(pid) - before <= 10
+        # What a call costs is measured first, for longer where other work disturbs it. What polls
+        # does so in every second.
+        seen: list[int] = []
+        while not seen or (seen[-1] > MAX_WAITS and len(seen) < PATIENCE_S):
+            before = n_waits(server.process.pid)
+            await asyncio.sleep(1.0)
+            seen.append(n_waits(server.process.pid) - before)
+        assert seen[-1] <= MAX_WAITS, seen
         await client.shut_down()
         assert await server.wait() == 0

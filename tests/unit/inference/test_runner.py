@@ -286,6 +286,19 @@ def test_chat_moves_on_while_inline_work_never_ends() -> None:
     assert n_inline > 1
 
 
+def test_a_prompt_is_read_ahead_while_a_chat_streams() -> None:
+    ms = itertools.count()  # Every step takes 1 ms.
+    backend = FakeBackend(predict=lambda _: ord("a"), n_sequences=4)
+    bench = Bench(backend, clock=lambda: next(ms) / 1e3)
+    chat = bench.submit("c", priority=Priority.CHAT, max_tokens=100)
+    ahead = bench.submit("w" * 30, priority=Priority.WARMUP, max_tokens=0)
+    while not ahead.is_over:
+        assert not chat.is_over
+        bench.runner.step()
+    bench.run()
+    assert chat.result.text == "a" * 100
+
+
 def test_a_prompt_that_is_too_long_fails_alone() -> None:
     bench = Bench(FakeBackend(n_ctx=64))
     other = bench.submit("fine")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from inference.scheduler import MIN_SHARE, Scheduler
+from inference.scheduler import AHEAD_SHARE, MIN_SHARE, Scheduler
 from inference.types import Priority
 
 
@@ -14,6 +14,7 @@ from inference.types import Priority
 class Work:
     name: str
     priority: Priority
+    in_prefill: bool = False
 
 
 def order(scheduler: Scheduler[Work]) -> str:
@@ -52,6 +53,44 @@ def test_a_waiting_lower_priority_gets_its_share_and_not_more(
         scheduler.charge(work, cost)
         spent[work.name] += cost
     assert spent["c"] / spent["i"] == pytest.approx(MIN_SHARE, rel=0.1)
+
+
+@pytest.mark.parametrize(("chat_ms", "ahead_ms"), [(12.0, 100.0), (150.0, 20.0)])
+def test_reading_ahead_shares_with_chats(chat_ms: float, ahead_ms: float) -> None:
+    scheduler: Scheduler[Work] = Scheduler()
+    chat, ahead = Work("c", Priority.CHAT), Work("w", Priority.WARMUP)
+    scheduler.add(chat)
+    scheduler.add(ahead)
+    spent = {"c": 0.0, "w": 0.0}
+    for _ in range(10_000):
+        work = scheduler.jobs()[0]
+        cost = chat_ms if work is chat else ahead_ms
+        scheduler.charge(work, cost)
+        spent[work.name] += cost
+    assert spent["w"] / spent["c"] == pytest.approx(AHEAD_SHARE, rel=0.1)
+
+
+@pytest.mark.parametrize("priority", [Priority.INLINE, Priority.ACTION])
+def test_reading_ahead_goes_before_nothing_else(priority: Priority) -> None:
+    scheduler: Scheduler[Work] = Scheduler()
+    other, chat, ahead = Work("o", priority), Work("c", Priority.CHAT), Work("w", Priority.WARMUP)
+    for work in (chat, ahead):
+        scheduler.add(work)
+    scheduler.charge(chat, 1000.0)
+    assert order(scheduler) == "wc"
+    scheduler.add(other)
+    assert order(scheduler) == "owc"
+    scheduler.charge(other, 20_000.0)  # The chat has earned a turn from that, and takes it first.
+    assert order(scheduler) == "cow"
+
+
+def test_reading_ahead_waits_for_a_chats_first_word() -> None:
+    scheduler: Scheduler[Work] = Scheduler()
+    chat, ahead = Work("c", Priority.CHAT, in_prefill=True), Work("w", Priority.WARMUP)
+    scheduler.add(chat)
+    scheduler.add(ahead)
+    scheduler.charge(chat, 1000.0)
+    assert order(scheduler) == "cw"
 
 
 def test_nothing_is_earned_while_nobody_waits() -> None:

@@ -38,36 +38,28 @@ def test_removed_work_is_not_offered() -> None:
     assert scheduler.jobs() == []
 
 
-@pytest.mark.parametrize(("inline_ms", "chat_ms"), [(5.0, 5.0), (2.0, 40.0), (30.0, 3.0)])
+@pytest.mark.parametrize(
+    ("upper", "lower", "share"),
+    [
+        (Priority.INLINE, Priority.CHAT, MIN_SHARE),
+        (Priority.CHAT, Priority.WARMUP, AHEAD_SHARE),
+    ],
+)
+@pytest.mark.parametrize(("upper_ms", "lower_ms"), [(5.0, 5.0), (2.0, 40.0), (30.0, 3.0)])
 def test_a_waiting_lower_priority_gets_its_share_and_not_more(
-    inline_ms: float, chat_ms: float
+    upper: Priority, lower: Priority, share: float, upper_ms: float, lower_ms: float
 ) -> None:
     scheduler: Scheduler[Work] = Scheduler()
-    inline, chat = Work("i", Priority.INLINE), Work("c", Priority.CHAT)
-    scheduler.add(inline)
-    scheduler.add(chat)
-    spent = {"i": 0.0, "c": 0.0}
+    first, second = Work("f", upper), Work("s", lower)
+    scheduler.add(first)
+    scheduler.add(second)
+    spent = {"f": 0.0, "s": 0.0}
     for _ in range(10_000):
         work = scheduler.jobs()[0]
-        cost = inline_ms if work is inline else chat_ms
+        cost = upper_ms if work is first else lower_ms
         scheduler.charge(work, cost)
         spent[work.name] += cost
-    assert spent["c"] / spent["i"] == pytest.approx(MIN_SHARE, rel=0.1)
-
-
-@pytest.mark.parametrize(("chat_ms", "ahead_ms"), [(12.0, 100.0), (150.0, 20.0)])
-def test_reading_ahead_shares_with_chats(chat_ms: float, ahead_ms: float) -> None:
-    scheduler: Scheduler[Work] = Scheduler()
-    chat, ahead = Work("c", Priority.CHAT), Work("w", Priority.WARMUP)
-    scheduler.add(chat)
-    scheduler.add(ahead)
-    spent = {"c": 0.0, "w": 0.0}
-    for _ in range(10_000):
-        work = scheduler.jobs()[0]
-        cost = chat_ms if work is chat else ahead_ms
-        scheduler.charge(work, cost)
-        spent[work.name] += cost
-    assert spent["w"] / spent["c"] == pytest.approx(AHEAD_SHARE, rel=0.1)
+    assert spent["s"] / spent["f"] == pytest.approx(share, rel=0.1)
 
 
 @pytest.mark.parametrize("priority", [Priority.INLINE, Priority.ACTION])

@@ -62,6 +62,8 @@ class Anchors:
     def __init__(self, count_tokens: Callable[[str], int]) -> None:
         self._count = count_tokens
         self._kept: OrderedDict[str, Placed] = OrderedDict()
+        self._n_chars = 0
+        """Of the texts of those."""
 
     def place(
         self, hint: str, prefix: str, suffix: str, move_after: int = MOVE_AFTER_TOKENS
@@ -75,6 +77,7 @@ class Anchors:
         placed = self._place(before, prefix, suffix, move_after)
         if hint:
             self._kept[hint] = placed
+            self._n_chars += _n_chars(placed) - _n_chars(before)
             self._kept.move_to_end(hint)
             self._forget_oldest()
         if before is not None and placed.coming is before.coming:
@@ -82,10 +85,9 @@ class Anchors:
         return placed
 
     def _forget_oldest(self) -> None:
-        n_chars = sum(map(_n_chars, self._kept.values()))
-        while len(self._kept) > MAX_HINTS or (n_chars > MAX_CHARS and len(self._kept) > 1):
+        while len(self._kept) > MAX_HINTS or (self._n_chars > MAX_CHARS and len(self._kept) > 1):
             _, oldest = self._kept.popitem(last=False)
-            n_chars -= _n_chars(oldest)
+            self._n_chars -= _n_chars(oldest)
 
     def _place(self, before: Placed | None, prefix: str, suffix: str, move_after: int) -> Placed:
         here = Anchor(prefix[: prefix.rfind("\n") + 1], suffix)
@@ -106,6 +108,6 @@ class Anchors:
         return Placed(before.anchor, coming)
 
 
-def _n_chars(placed: Placed) -> int:
-    anchors = (placed.anchor, placed.coming)
+def _n_chars(placed: Placed | None) -> int:
+    anchors = () if placed is None else (placed.anchor, placed.coming)
     return sum(len(each.above) + len(each.suffix) for each in anchors if each is not None)
